@@ -1,0 +1,57 @@
+use core::time::Duration;
+
+/// Settings of a [`Bridge`](super::Bridge); `Default` is the recommended set.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Audio format on the model's side, both ways.
+    pub model_audio: ModelAudio,
+    /// Audio sent to the carrier ahead of its playback.
+    pub lead: Duration,
+    /// Distance of playback marks in audio.
+    pub mark_interval: Duration,
+    /// Model audio held beyond the lead.
+    pub downlink_capacity: Duration,
+    /// Caller audio held while the model cannot take it; the oldest is dropped beyond.
+    pub uplink_capacity: Duration,
+    /// Room for texts of one input and pending commands, in bytes.
+    pub text_capacity: usize,
+    /// Longest gap in the caller's media time line that is filled with silence.
+    pub max_gap: Duration,
+    /// Without media for so long during the caller's turn, silence is fed to the model.
+    pub stall_timeout: Duration,
+    /// Longest message accepted from the carrier, in bytes.
+    pub max_twilio_len: usize,
+    /// Longest message accepted from the model, in bytes.
+    pub max_openai_len: usize,
+    /// The bridge performs barge-in by itself when the model reports speech.
+    pub barge_in: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            model_audio: ModelAudio::Pcm24k,
+            lead: Duration::from_millis(200),
+            mark_interval: Duration::from_millis(100),
+            downlink_capacity: Duration::from_secs(5),
+            uplink_capacity: Duration::from_secs(1),
+            text_capacity: 12 << 10,
+            max_gap: Duration::from_secs(10),
+            stall_timeout: Duration::from_millis(750),
+            max_twilio_len: 64 << 10,
+            max_openai_len: 16 << 20,
+            barge_in: true,
+        }
+    }
+}
+
+/// Audio format on the model's side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ModelAudio {
+    /// PCM16 at 24 kHz, resampled here.
+    Pcm24k,
+    /// G.711 μ-law, passed straight through.
+    Mulaw,
+}

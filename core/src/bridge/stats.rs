@@ -1,0 +1,4 @@
+/// Counters.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Stats {}

@@ -1,0 +1,1 @@
+//! The one place that turns a `Level` into a kernel call.

@@ -1,0 +1,3 @@
+//! The bridge server.
+
+fn main() {}

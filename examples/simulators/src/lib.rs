@@ -1,0 +1,1 @@
+//! Simulators of Twilio Media Streams and OpenAI Realtime.

@@ -15,6 +15,7 @@ pub mod resample;
 pub mod twilio;
 
 mod error;
+mod id;
 mod json;
 mod simd;
 

@@ -12,11 +12,19 @@ fn encoding_every_sample_gives_the_bytes_of_the_reference_software() {
 
     mulaw::encode(&samples, &mut codes).unwrap();
     assert_eq!(crc32(&codes), 0x6399_D432, "μ-law codes");
-    assert_eq!(crc32(&as_words(&codes)), 0xCD17_0E15, "μ-law codes as 16-bit words");
+    assert_eq!(
+        crc32(&as_words(&codes)),
+        0xCD17_0E15,
+        "μ-law codes as 16-bit words"
+    );
 
     alaw::encode(&samples, &mut codes).unwrap();
     assert_eq!(crc32(&codes), 0x9133_796E, "A-law codes");
-    assert_eq!(crc32(&as_words(&codes)), 0x7471_9FE4, "A-law codes as 16-bit words");
+    assert_eq!(
+        crc32(&as_words(&codes)),
+        0x7471_9FE4,
+        "A-law codes as 16-bit words"
+    );
 }
 
 #[test]
@@ -50,14 +58,20 @@ fn the_three_mulaw_encoders_differ_for_as_many_samples_as_their_originals() {
 #[test]
 fn lengths_that_differ_are_refused_and_nothing_is_written() {
     let mut samples = [7_i16; 3];
-    let expected = Err(Error::LengthMismatch { expected: 2, actual: 3 });
+    let expected = Err(Error::LengthMismatch {
+        expected: 2,
+        actual: 3,
+    });
     assert_eq!(mulaw::decode(&[0; 2], &mut samples), expected);
     assert_eq!(alaw::decode(&[0; 2], &mut samples), expected);
     assert_eq!(samples, [7; 3]);
 
     let mut codes = [7_u8; 3];
     assert_eq!(mulaw::encode(&[0; 2], &mut codes), expected);
-    assert_eq!(mulaw::encode_with(Variant::Sun, &[0; 2], &mut codes), expected);
+    assert_eq!(
+        mulaw::encode_with(Variant::Sun, &[0; 2], &mut codes),
+        expected
+    );
     assert_eq!(alaw::encode(&[0; 2], &mut codes), expected);
     assert_eq!(mulaw::to_alaw(&[0; 2], &mut codes), expected);
     assert_eq!(alaw::to_mulaw(&[0; 2], &mut codes), expected);
@@ -69,12 +83,17 @@ fn as_words(codes: &[u8]) -> Vec<u8> {
 }
 
 fn bytes_of(samples: &[i16]) -> Vec<u8> {
-    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+    samples
+        .iter()
+        .flat_map(|sample| sample.to_le_bytes())
+        .collect()
 }
 
 /// CRC-32 as zlib computes it (reflected, polynomial 0x04C11DB7).
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 * (crc & 1)))
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ (0xEDB8_8320 * (crc & 1))
+        })
     })
 }

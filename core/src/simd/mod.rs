@@ -12,6 +12,7 @@
 
 pub use fearless_simd::Level;
 
+pub(crate) mod fir;
 pub(crate) mod g711;
 
 /// The best level of this machine; without `std`, the best one the build may rely on.
@@ -22,7 +23,10 @@ pub(crate) fn detect() -> Level {
 
 /// Every level this machine can run, scalar first.
 #[cfg(any(test, feature = "internal"))]
-#[allow(dead_code, reason = "under `internal` its users are benches outside the crate")]
+#[allow(
+    dead_code,
+    reason = "under `internal` its users are benches outside the crate"
+)]
 pub fn levels() -> impl Iterator<Item = Level> {
     let best = detect();
     let mut levels = [None; 5];

@@ -17,7 +17,11 @@ pub mod twilio;
 mod error;
 mod id;
 mod json;
+#[cfg(not(feature = "internal"))]
 mod simd;
+#[cfg(feature = "internal")]
+#[doc(hidden)]
+pub mod simd;
 
 pub use bridge::Bridge;
 pub use error::Error;

@@ -1,1 +1,3 @@
 //! The one place that turns a `Level` into a kernel call.
+
+pub(crate) mod scan;

@@ -12,7 +12,10 @@ pub(crate) struct Ascii<const N: usize> {
 }
 
 impl<const N: usize> Ascii<N> {
-    pub(crate) const EMPTY: Self = Self { len: 0, bytes: [0; N] };
+    pub(crate) const EMPTY: Self = Self {
+        len: 0,
+        bytes: [0; N],
+    };
 
     pub(crate) fn as_str(&self) -> &str {
         // Only ASCII was written, so the fallback is never taken.
@@ -23,7 +26,11 @@ impl<const N: usize> Ascii<N> {
 impl<const N: usize> fmt::Write for Ascii<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let end = self.len + text.len();
-        let dst = self.bytes.get_mut(self.len..end).filter(|_| text.is_ascii()).ok_or(fmt::Error)?;
+        let dst = self
+            .bytes
+            .get_mut(self.len..end)
+            .filter(|_| text.is_ascii())
+            .ok_or(fmt::Error)?;
         dst.copy_from_slice(text.as_bytes());
         self.len = end;
         Ok(())
@@ -62,7 +69,9 @@ impl Id {
             return Self::new(plain, name);
         }
         let mut buf = [0; Self::MAX_LEN];
-        let id = id.copy_to(&mut buf).map_err(|_| Error::InvalidField { name })?;
+        let id = id
+            .copy_to(&mut buf)
+            .map_err(|_| Error::InvalidField { name })?;
         Self::new(id, name)
     }
 

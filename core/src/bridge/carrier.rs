@@ -24,20 +24,40 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         match message.event {
             CarrierEvent::Connected => Ok(()),
             CarrierEvent::Other { kind } => self.unknown(Source::Twilio, kind),
-            CarrierEvent::Started { call_sid, custom_parameters } => {
-                self.started(stream_sid, call_sid, custom_parameters)
-            }
+            CarrierEvent::Started {
+                call_sid,
+                custom_parameters,
+            } => self.started(stream_sid, call_sid, custom_parameters),
             _ if self.stream_sid.is_none() => Err(Error::InvalidField { name: "event" }),
-            CarrierEvent::Media { track: Track::Inbound, timestamp_ms, payload } => {
-                let Self { uplink, config, stats, storage, .. } = self;
-                uplink.receive(self.now, storage.as_mut(), config, stats, timestamp_ms, payload)?;
+            CarrierEvent::Media {
+                track: Track::Inbound,
+                timestamp_ms,
+                payload,
+            } => {
+                let Self {
+                    uplink,
+                    config,
+                    stats,
+                    storage,
+                    ..
+                } = self;
+                uplink.receive(
+                    self.now,
+                    storage.as_mut(),
+                    config,
+                    stats,
+                    timestamp_ms,
+                    payload,
+                )?;
                 self.stall_ends = None;
                 Ok(())
             }
             CarrierEvent::Media { .. } => Ok(()),
-            CarrierEvent::Dtmf { digit } => {
-                self.push(Record::new(record::DTMF, [u64::from(u32::from(digit))], &[]))
-            }
+            CarrierEvent::Dtmf { digit } => self.push(Record::new(
+                record::DTMF,
+                [u64::from(u32::from(digit))],
+                &[],
+            )),
             CarrierEvent::Mark { name } => self.mark_echoed(name),
             CarrierEvent::Stopped => {
                 self.end();
@@ -57,8 +77,11 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         }
         let stream_sid = stream_sid.ok_or(Error::MissingField { name: "streamSid" })?;
         let id = Id::from_json(stream_sid, "streamSid")?;
-        let texts =
-            [Text::Json(stream_sid), Text::Json(call_sid), Text::Plain(custom_parameters.as_str())];
+        let texts = [
+            Text::Json(stream_sid),
+            Text::Json(call_sid),
+            Text::Plain(custom_parameters.as_str()),
+        ];
         self.push(Record::new(record::CALL_STARTED, [], &texts))?;
         self.stream_sid = Some(id);
         Ok(())
@@ -126,13 +149,15 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         self.downlink.clear(&mut self.stats);
         self.downlink.marks.clear();
         self.uplink.clear();
-        self.dialog.disconnect(self.downlink.ledger.received_samples());
+        self.dialog
+            .disconnect(self.downlink.ledger.received_samples());
         self.stall_ends = None;
         let ended = Record::new(record::CALL_ENDED, [], &[]);
         if self.push(ended).is_err() {
             // Commands have filled the queue, and nobody is left to hear them.
             self.outbox.clear();
-            self.push(ended).expect("an empty queue has room for a record without text");
+            self.push(ended)
+                .expect("an empty queue has room for a record without text");
         }
     }
 }

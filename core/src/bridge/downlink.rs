@@ -84,7 +84,11 @@ impl Downlink {
         let before = (self.decoding.clone(), self.ring);
         let (mut model_samples, mut dropped) = (0, 0);
         let Self { decoding, ring, .. } = self;
-        let Decoding { base64, odd, downsampler } = decoding;
+        let Decoding {
+            base64,
+            odd,
+            downsampler,
+        } = decoding;
         let mut push = |slab: &mut [u8], mulaw: &[u8]| {
             dropped += mulaw.len() - ring.push(slab, mulaw);
         };
@@ -107,7 +111,8 @@ impl Downlink {
             return Err(error);
         }
         let line_samples = self.ring.len() - before.1.len();
-        self.ledger.receive(item_id, content_index, model_samples, line_samples)?;
+        self.ledger
+            .receive(item_id, content_index, model_samples, line_samples)?;
         stats.received_samples += line_samples as u64;
         stats.downlink_dropped_samples += dropped as u64;
         self.note_depth(stats);
@@ -116,9 +121,15 @@ impl Downlink {
 
     /// The content part is whole: what the filter still holds goes on the line, too.
     pub(super) fn finish(&mut self, slab: &mut [u8], stats: &mut Stats) {
-        let Some((item_id, content_index)) = self.part.take() else { return };
+        let Some((item_id, content_index)) = self.part.take() else {
+            return;
+        };
         let mut tail = [0; Downsampler::DELAY];
-        let count = self.decoding.downsampler.flush(&mut tail).unwrap_or_default();
+        let count = self
+            .decoding
+            .downsampler
+            .flush(&mut tail)
+            .unwrap_or_default();
         let mut mulaw = [0; Downsampler::DELAY];
         let count = match mulaw::encode(&tail[..count], &mut mulaw[..count]) {
             Ok(()) => self.ring.push(slab, &mulaw[..count]),
@@ -127,7 +138,11 @@ impl Downlink {
         self.decoding.base64.reset();
         self.decoding.odd = None;
         // The part is on the ledger already, so this takes no room there.
-        if self.ledger.receive(item_id.as_str(), content_index, 0, count).is_ok() {
+        if self
+            .ledger
+            .receive(item_id.as_str(), content_index, 0, count)
+            .is_ok()
+        {
             stats.received_samples += count as u64;
         }
         self.ledger.finish(item_id.as_str(), content_index);
@@ -153,7 +168,11 @@ impl Downlink {
     /// What is due at `now`.
     pub(super) fn next(&self, now: Duration, slab: &[u8], config: &Config) -> Option<Next> {
         let sent = self.ledger.sent_samples();
-        if let Some(mark) = self.marks.front(slab).filter(|mark| mark.numbers[0] <= sent) {
+        if let Some(mark) = self
+            .marks
+            .front(slab)
+            .filter(|mark| mark.numbers[0] <= sent)
+        {
             return Some(Next::NamedMark(mark));
         }
         if self.is_mark_due(config) {
@@ -242,7 +261,9 @@ fn samples<'d>(odd: &mut Option<u8>, bytes: &[u8], dst: &'d mut [i16]) -> &'d [i
 /// PCM at 24 kHz as μ-law at 8 kHz; returns the samples written.
 fn encode(downsampler: &mut Downsampler, pcm: &[i16], mulaw: &mut [u8]) -> usize {
     let mut low = [0; CHUNK_BYTES / 2];
-    let count = downsampler.process(pcm, &mut low).expect("a chunk's third fits");
+    let count = downsampler
+        .process(pcm, &mut low)
+        .expect("a chunk's third fits");
     mulaw::encode(&low[..count], &mut mulaw[..count]).expect("the lengths are equal");
     count
 }

@@ -192,8 +192,16 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     /// The time that [`poll_timeout`](Self::poll_timeout) named has come. Harmless at any time.
     pub fn handle_timeout(&mut self, now: Duration) {
         self.advance(now);
-        if self.stall_deadline().is_some_and(|deadline| deadline <= now) {
-            let Self { uplink, stats, storage, .. } = self;
+        if self
+            .stall_deadline()
+            .is_some_and(|deadline| deadline <= now)
+        {
+            let Self {
+                uplink,
+                stats,
+                storage,
+                ..
+            } = self;
             uplink.feed_silence(storage.as_mut(), stats, STALL_SAMPLES);
             self.stall_ends = Some(now + samples_to_duration(STALL_SAMPLES));
         }
@@ -212,7 +220,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         self.advance(now);
         self.downlink.finish(self.storage.as_mut(), &mut self.stats);
         self.downlink.ledger.finish_all();
-        self.dialog.disconnect(self.downlink.ledger.received_samples());
+        self.dialog
+            .disconnect(self.downlink.ledger.received_samples());
         self.uplink.restart();
         self.stall_ends = None;
     }
@@ -227,7 +236,11 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         let event_id = self.dialog.event_id(Purpose::Session);
         let audio = self.config.model_audio.format();
         let event_id = event_id.as_str();
-        self.push_to_model(ModelCommand::UpdateSession { event_id, audio, session })
+        self.push_to_model(ModelCommand::UpdateSession {
+            event_id,
+            audio,
+            session,
+        })
     }
 
     /// Asks the model to speak as soon as it may: when the session is ready, no response is active
@@ -267,7 +280,11 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     /// [`Error::QueueFull`], [`Error::Closed`].
     pub fn send_openai(&mut self, event: RawJson<'_>) -> Result<(), Error> {
         self.command()?;
-        self.push(Record::new(record::TO_OPENAI, [], &[Text::Plain(event.as_str())]))
+        self.push(Record::new(
+            record::TO_OPENAI,
+            [],
+            &[Text::Plain(event.as_str())],
+        ))
     }
 
     /// Stops the model's speech now, as if the caller had spoken over it.
@@ -332,7 +349,9 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             return Ok(Some(Output::ToOpenAi(as_text(text)?)));
         }
         let due = match self.stream_sid {
-            Some(_) => self.downlink.next(self.now, self.storage.as_ref(), &self.config),
+            Some(_) => self
+                .downlink
+                .next(self.now, self.storage.as_ref(), &self.config),
             None => None,
         };
         let Some(next) = due else {
@@ -373,7 +392,10 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             return Err(Error::OutputPending);
         }
         if text.len() > limit {
-            return Err(Error::MessageTooLong { limit, actual: text.len() });
+            return Err(Error::MessageTooLong {
+                limit,
+                actual: text.len(),
+            });
         }
         self.advance(now);
         Ok(())
@@ -429,10 +451,13 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         let len = match next {
             Next::Media(count) => {
                 let mut frame = [0; FRAME_SAMPLES];
-                let count = self.downlink.peek(self.storage.as_ref(), &mut frame[..count]);
+                let count = self
+                    .downlink
+                    .peek(self.storage.as_ref(), &mut frame[..count]);
                 let media = CarrierCommand::Media(&frame[..count]);
                 let len = self.carrier.write(stream_sid, media, buf)?;
-                self.downlink.sent(self.now, &self.config, &mut self.stats, count);
+                self.downlink
+                    .sent(self.now, &self.config, &mut self.stats, count);
                 len
             }
             Next::Mark => {
@@ -466,7 +491,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
 
 fn checked(buf: &mut [u8], needed: usize) -> Result<&mut [u8], Error> {
     let actual = buf.len();
-    buf.get_mut(..needed).ok_or(Error::BufferTooShort { needed, actual })
+    buf.get_mut(..needed)
+        .ok_or(Error::BufferTooShort { needed, actual })
 }
 
 /// What a dialect wrote; one that does not write UTF-8 breaks its contract.

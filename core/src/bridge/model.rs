@@ -9,10 +9,7 @@ use super::{
 };
 use crate::{
     Error, JsonStr, RawJson,
-    dialect::{
-        Carrier, CarrierCommand, Model, ModelCommand, ModelEvent, ResponseStatus,
-        Usage,
-    },
+    dialect::{Carrier, CarrierCommand, Model, ModelCommand, ModelEvent, ResponseStatus, Usage},
     id::Id,
     playback::Cut,
 };
@@ -42,14 +39,21 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 self.dialog.speech_stopped(self.now, behind);
                 Ok(())
             }
-            ModelEvent::ResponseCreated { response_id, out_of_band } => {
+            ModelEvent::ResponseCreated {
+                response_id,
+                out_of_band,
+            } => {
                 let id = Id::from_json(response_id, "response_id")?;
                 if !out_of_band {
                     self.dialog.response_created(id);
                 }
                 Ok(())
             }
-            ModelEvent::ItemAdded { response_id, item_id, is_message } => {
+            ModelEvent::ItemAdded {
+                response_id,
+                item_id,
+                is_message,
+            } => {
                 let id = Id::from_json(item_id, "item_id")?;
                 match is_message {
                     true if self.dialog.is_discarded(response_id) => self.delete_item(id.as_str()),
@@ -57,20 +61,41 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                     false => Ok(()),
                 }
             }
-            ModelEvent::AudioDelta { response_id, item_id, content_index, audio } => {
-                self.audio_delta(response_id, item_id, content_index, audio)
-            }
-            ModelEvent::AudioDone { item_id, content_index, .. } => {
+            ModelEvent::AudioDelta {
+                response_id,
+                item_id,
+                content_index,
+                audio,
+            } => self.audio_delta(response_id, item_id, content_index, audio),
+            ModelEvent::AudioDone {
+                item_id,
+                content_index,
+                ..
+            } => {
                 let part = (Id::from_json(item_id, "item_id")?, content_index);
                 if self.downlink.is_in(part) {
                     self.downlink.finish(self.storage.as_mut(), &mut self.stats);
                 }
                 Ok(())
             }
-            ModelEvent::Transcript { speaker, item_id, text, is_final, .. } => self.push(
-                Record::transcript(speaker, Text::Json(item_id), Text::Json(text), is_final),
-            ),
-            ModelEvent::ToolCall { call_id, name, arguments, .. } => {
+            ModelEvent::Transcript {
+                speaker,
+                item_id,
+                text,
+                is_final,
+                ..
+            } => self.push(Record::transcript(
+                speaker,
+                Text::Json(item_id),
+                Text::Json(text),
+                is_final,
+            )),
+            ModelEvent::ToolCall {
+                call_id,
+                name,
+                arguments,
+                ..
+            } => {
                 let id = Id::from_json(call_id, "call_id")?;
                 let texts = [call_id, name, arguments].map(Text::Json);
                 let before = self.outbox;
@@ -81,12 +106,18 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 }
                 is_new.map(|_| ())
             }
-            ModelEvent::ResponseDone { response_id, status, reason, message, usage } => {
-                self.response_done(response_id, status, reason, message, usage)
-            }
-            ModelEvent::Error { code, message, event_id } => {
-                self.model_error(code, message, event_id)
-            }
+            ModelEvent::ResponseDone {
+                response_id,
+                status,
+                reason,
+                message,
+                usage,
+            } => self.response_done(response_id, status, reason, message, usage),
+            ModelEvent::Error {
+                code,
+                message,
+                event_id,
+            } => self.model_error(code, message, event_id),
             ModelEvent::Other { kind } => self.unknown(Source::OpenAi, kind),
         }
     }
@@ -105,7 +136,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         let part = (Id::from_json(item_id, "item_id")?, content_index);
         let start = self.downlink.ledger.received_samples();
         let slab = self.storage.as_mut();
-        self.downlink.receive(slab, &self.config, &mut self.stats, part, audio)?;
+        self.downlink
+            .receive(slab, &self.config, &mut self.stats, part, audio)?;
         if let Some(speech_end) = self.dialog.speech_end.take() {
             self.dialog.latency_probe = Some((speech_end, start));
         }
@@ -122,7 +154,9 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     ) -> Result<(), Error> {
         let [reason, message] = [reason, message].map(|text| text.map_or(Text::EMPTY, Text::Json));
         let response = Text::Json(response_id);
-        self.push(Record::response_done(response, status, reason, message, usage))?;
+        self.push(Record::response_done(
+            response, status, reason, message, usage,
+        ))?;
         self.stats.responses += 1;
         if self.dialog.response_done(response_id) {
             self.downlink.finish(self.storage.as_mut(), &mut self.stats);
@@ -201,7 +235,16 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         cancels: bool,
         started: Option<Record<'_>>,
     ) -> Result<(), Error> {
-        let Self { outbox, stats, storage, downlink, dialog, model, carrier, .. } = self;
+        let Self {
+            outbox,
+            stats,
+            storage,
+            downlink,
+            dialog,
+            model,
+            carrier,
+            ..
+        } = self;
         let slab = storage.as_mut();
         let stream_sid = self.stream_sid.as_ref().map_or("", Id::as_str);
 
@@ -222,7 +265,11 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         }
         for unheard in ledger.unheard() {
             // Items of an earlier session are unknown to this one.
-            let cut = if unheard.start < dialog.line_start { Cut::None } else { unheard.cut() };
+            let cut = if unheard.start < dialog.line_start {
+                Cut::None
+            } else {
+                unheard.cut()
+            };
             let item_id = unheard.item_id;
             let (truncate, delete);
             let command = match cut {
@@ -239,7 +286,10 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 Cut::Delete => {
                     stats.deleted_items += 1;
                     delete = dialog.event_id(Purpose::Delete);
-                    ModelCommand::DeleteItem { event_id: delete.as_str(), item_id }
+                    ModelCommand::DeleteItem {
+                        event_id: delete.as_str(),
+                        item_id,
+                    }
                 }
                 Cut::None => continue,
             };
@@ -267,14 +317,22 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     /// An item of a discarded response that the model began before it knew.
     fn delete_item(&mut self, item_id: &str) -> Result<(), Error> {
         let event_id = self.dialog.event_id(Purpose::Delete);
-        let command = ModelCommand::DeleteItem { event_id: event_id.as_str(), item_id };
+        let command = ModelCommand::DeleteItem {
+            event_id: event_id.as_str(),
+            item_id,
+        };
         self.push_to_model(command)?;
         self.stats.deleted_items += 1;
         Ok(())
     }
 
     pub(super) fn push_to_model(&mut self, command: ModelCommand<'_>) -> Result<(), Error> {
-        let Self { outbox, storage, model, .. } = self;
+        let Self {
+            outbox,
+            storage,
+            model,
+            ..
+        } = self;
         let slab = storage.as_mut();
         outbox.push_with(slab, record::TO_OPENAI, |dst| model.write(command, dst))
     }
@@ -286,7 +344,10 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         is_for_tools: bool,
     ) -> Result<(), Error> {
         let event_id = self.dialog.event_id(Purpose::Response);
-        let command = ModelCommand::CreateResponse { event_id: event_id.as_str(), response };
+        let command = ModelCommand::CreateResponse {
+            event_id: event_id.as_str(),
+            response,
+        };
         // A request that waits already must survive one that does not fit, so measure first.
         let needed = match self.model.write(command, &mut []) {
             Err(Error::BufferTooShort { needed, .. }) => needed,
@@ -294,7 +355,10 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         };
         let region = &mut self.storage.as_mut()[..REQUEST_LEN];
         let Some(region) = region.get_mut(..needed) else {
-            return Err(Error::QueueFull { needed, free: REQUEST_LEN });
+            return Err(Error::QueueFull {
+                needed,
+                free: REQUEST_LEN,
+            });
         };
         self.request_len = self.model.write(command, region)?;
         self.dialog.owe(is_for_tools);

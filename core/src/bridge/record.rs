@@ -10,7 +10,11 @@ use crate::dialect::{AudioFormat, ResponseStatus, Speaker, Usage};
 
 impl<'a> Record<'a> {
     pub(super) fn new<const N: usize>(tag: u8, numbers: [u64; N], texts: &[Text<'a>]) -> Self {
-        let mut record = Self { tag, numbers: [0; NUMBERS], texts: [Text::EMPTY; 3] };
+        let mut record = Self {
+            tag,
+            numbers: [0; NUMBERS],
+            texts: [Text::EMPTY; 3],
+        };
         record.numbers[..N].copy_from_slice(&numbers);
         record.texts[..texts.len()].copy_from_slice(texts);
         record
@@ -23,7 +27,11 @@ impl<'a> Record<'a> {
         is_final: bool,
     ) -> Self {
         let is_caller = speaker == Speaker::Caller;
-        Self::new(TRANSCRIPT, [is_caller.into(), is_final.into()], &[item_id, text])
+        Self::new(
+            TRANSCRIPT,
+            [is_caller.into(), is_final.into()],
+            &[item_id, text],
+        )
     }
 
     pub(super) fn format_mismatch(
@@ -31,7 +39,11 @@ impl<'a> Record<'a> {
         input: Option<AudioFormat>,
         output: Option<AudioFormat>,
     ) -> Self {
-        Self::new(FORMAT_MISMATCH, [Some(expected), input, output].map(format_to_number), &[])
+        Self::new(
+            FORMAT_MISMATCH,
+            [Some(expected), input, output].map(format_to_number),
+            &[],
+        )
     }
 
     pub(super) fn response_done(
@@ -71,9 +83,11 @@ impl Stored {
         Output::Event(match self.tag {
             TO_TWILIO => return Output::ToTwilio(a),
             TO_OPENAI => return Output::ToOpenAi(a),
-            CALL_STARTED => {
-                Event::CallStarted { stream_sid: a, call_sid: b, custom_parameters: c }
-            }
+            CALL_STARTED => Event::CallStarted {
+                stream_sid: a,
+                call_sid: b,
+                custom_parameters: c,
+            },
             CALL_ENDED => Event::CallEnded,
             SESSION_READY => Event::SessionReady,
             FORMAT_MISMATCH => Event::FormatMismatch {
@@ -81,23 +95,43 @@ impl Stored {
                 input: number_to_format(y),
                 output: number_to_format(z),
             },
-            SPEECH_STARTED => Event::SpeechStarted { position: Duration::from_millis(x) },
-            SPEECH_STOPPED => Event::SpeechStopped { position: Duration::from_millis(x) },
+            SPEECH_STARTED => Event::SpeechStarted {
+                position: Duration::from_millis(x),
+            },
+            SPEECH_STOPPED => Event::SpeechStopped {
+                position: Duration::from_millis(x),
+            },
             BARGE_IN => Event::BargeIn {
                 item_id: a,
                 audio_end: Duration::from_millis(x),
                 audio_received: Duration::from_millis(y),
             },
-            ITEM_HEARD => Event::ItemHeard { item_id: a, audio_end: Duration::from_millis(x) },
+            ITEM_HEARD => Event::ItemHeard {
+                item_id: a,
+                audio_end: Duration::from_millis(x),
+            },
             TRANSCRIPT => Event::Transcript {
-                speaker: if x == 1 { Speaker::Caller } else { Speaker::Model },
+                speaker: if x == 1 {
+                    Speaker::Caller
+                } else {
+                    Speaker::Model
+                },
                 item_id: a,
                 text: b,
                 is_final: y == 1,
             },
-            TOOL_CALL => Event::ToolCall { call_id: a, name: b, arguments: c },
-            DTMF => Event::Dtmf { digit: char::from(x as u8) },
-            MARK => Event::Mark { name: a, heard: x == 1 },
+            TOOL_CALL => Event::ToolCall {
+                call_id: a,
+                name: b,
+                arguments: c,
+            },
+            DTMF => Event::Dtmf {
+                digit: char::from(x as u8),
+            },
+            MARK => Event::Mark {
+                name: a,
+                heard: x == 1,
+            },
             RESPONSE_DONE => Event::ResponseDone {
                 response_id: a,
                 status: match x >> 1 {
@@ -111,9 +145,17 @@ impl Stored {
                 message: c,
                 usage: (x & 1 == 1).then(|| usage(&self.numbers)),
             },
-            MODEL_ERROR => Event::ModelError { code: a, message: b, is_fatal: x == 1 },
+            MODEL_ERROR => Event::ModelError {
+                code: a,
+                message: b,
+                is_fatal: x == 1,
+            },
             _ => Event::Other {
-                source: if x == 1 { Source::Twilio } else { Source::OpenAi },
+                source: if x == 1 {
+                    Source::Twilio
+                } else {
+                    Source::OpenAi
+                },
                 kind: a,
             },
         })
@@ -121,8 +163,17 @@ impl Stored {
 }
 
 fn usage(numbers: &[u64; NUMBERS]) -> Usage {
-    let [_, total, input, output, input_text, input_audio, cached, output_text, output_audio] =
-        *numbers;
+    let [
+        _,
+        total,
+        input,
+        output,
+        input_text,
+        input_audio,
+        cached,
+        output_text,
+        output_audio,
+    ] = *numbers;
     Usage {
         total_tokens: total,
         input_tokens: input,
@@ -151,7 +202,9 @@ fn number_to_format(number: u64) -> Option<AudioFormat> {
         1 => Some(AudioFormat::Unknown),
         2 => Some(AudioFormat::Mulaw),
         3 => Some(AudioFormat::Alaw),
-        rate => Some(AudioFormat::Pcm16 { rate_hz: (rate - 4) as u32 }),
+        rate => Some(AudioFormat::Pcm16 {
+            rate_hz: (rate - 4) as u32,
+        }),
     }
 }
 

@@ -83,9 +83,15 @@ impl Dialog {
     /// The session's settings are known: it is ready if both formats are the `expected` one.
     pub(super) fn configure(&mut self, state: &SessionState, expected: AudioFormat) {
         let is_as_asked = state.input == Some(expected) && state.output == Some(expected);
-        self.session = if is_as_asked { Session::Ready } else { Session::Mismatched };
+        self.session = if is_as_asked {
+            Session::Ready
+        } else {
+            Session::Mismatched
+        };
         self.creates_response = state.creates_response.unwrap_or(self.creates_response);
-        self.interrupts_response = state.interrupts_response.unwrap_or(self.interrupts_response);
+        self.interrupts_response = state
+            .interrupts_response
+            .unwrap_or(self.interrupts_response);
         if let Some(ms) = state.silence_duration_ms {
             self.silence = Duration::from_millis(ms.into());
         }
@@ -93,7 +99,11 @@ impl Dialog {
 
     /// The session is gone; the next one's items begin at `line_start`. What is owed stays owed.
     pub(super) fn disconnect(&mut self, line_start: u64) {
-        let owed = if self.owed == Owed::Nothing { Owed::Nothing } else { Owed::Response };
+        let owed = if self.owed == Owed::Nothing {
+            Owed::Nothing
+        } else {
+            Owed::Response
+        };
         *self = Self {
             owed,
             is_owed_for_tools: self.is_owed_for_tools,
@@ -136,7 +146,8 @@ impl Dialog {
 
     /// The active response, unless it was discarded already.
     pub(super) fn interruptible(&self) -> Option<Id> {
-        self.active.filter(|active| !self.discarded.contains(&Some(*active)))
+        self.active
+            .filter(|active| !self.discarded.contains(&Some(*active)))
     }
 
     /// Nothing more of this response is to be heard.
@@ -146,7 +157,10 @@ impl Dialog {
     }
 
     pub(super) fn is_discarded(&self, id: JsonStr<'_>) -> bool {
-        self.discarded.iter().flatten().any(|discarded| id == *discarded.as_str())
+        self.discarded
+            .iter()
+            .flatten()
+            .any(|discarded| id == *discarded.as_str())
     }
 
     /// A response is owed, for the application or for tool outputs.
@@ -203,16 +217,27 @@ impl Dialog {
             return Ok(false);
         }
         let free = self.calls.iter().position(Option::is_none);
-        let answered = || self.calls.iter().flatten().position(|call| call.is_answered);
+        let answered = || {
+            self.calls
+                .iter()
+                .flatten()
+                .position(|call| call.is_answered)
+        };
         let Some(slot) = free.or_else(answered) else {
             return Err(Error::QueueFull { needed: 1, free: 0 });
         };
-        self.calls[slot] = Some(Call { id, is_answered: false });
+        self.calls[slot] = Some(Call {
+            id,
+            is_answered: false,
+        });
         Ok(true)
     }
 
     pub(super) fn is_open_call(&self, id: &str) -> bool {
-        self.calls.iter().flatten().any(|call| call.id.as_str() == id && !call.is_answered)
+        self.calls
+            .iter()
+            .flatten()
+            .any(|call| call.id.as_str() == id && !call.is_answered)
     }
 
     pub(super) fn answer_call(&mut self, id: &str) {
@@ -229,8 +254,13 @@ impl Dialog {
     pub(super) fn event_id(&mut self, purpose: Purpose) -> EventId {
         self.events = self.events.wrapping_add(1);
         let mut id = EventId::EMPTY;
-        write!(id, "{EVENT_PREFIX}{}{}", char::from(purpose as u8), self.events)
-            .expect("the length holds the longest number");
+        write!(
+            id,
+            "{EVENT_PREFIX}{}{}",
+            char::from(purpose as u8),
+            self.events
+        )
+        .expect("the length holds the longest number");
         id
     }
 }
@@ -249,10 +279,20 @@ pub(super) enum Purpose {
 impl Purpose {
     /// Reads an error's `event_id` back.
     pub(super) fn of(event_id: JsonStr<'_>) -> Option<Self> {
-        let purpose = event_id.as_plain()?.strip_prefix(EVENT_PREFIX)?.bytes().next()?;
-        [Self::Session, Self::Response, Self::Cancel, Self::Truncate, Self::Delete]
-            .into_iter()
-            .find(|known| *known as u8 == purpose)
+        let purpose = event_id
+            .as_plain()?
+            .strip_prefix(EVENT_PREFIX)?
+            .bytes()
+            .next()?;
+        [
+            Self::Session,
+            Self::Response,
+            Self::Cancel,
+            Self::Truncate,
+            Self::Delete,
+        ]
+        .into_iter()
+        .find(|known| *known as u8 == purpose)
     }
 }
 

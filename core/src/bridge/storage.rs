@@ -1,5 +1,8 @@
 //! Fixed queues over one byte slab.
 
+#[cfg(feature = "alloc")]
+use alloc::boxed::Box;
+
 use crate::{Error, JsonStr};
 
 /// A ring of bytes over a region of the slab that the caller passes in.
@@ -13,7 +16,12 @@ pub(super) struct Ring {
 
 impl Ring {
     pub(super) const fn new(start: usize, capacity: usize) -> Self {
-        Self { start, capacity, head: 0, len: 0 }
+        Self {
+            start,
+            capacity,
+            head: 0,
+            len: 0,
+        }
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -97,7 +105,12 @@ pub(super) struct Stored {
 
 impl Records {
     pub(super) const fn new(start: usize, capacity: usize) -> Self {
-        Self { start, capacity, head: 0, tail: 0 }
+        Self {
+            start,
+            capacity,
+            head: 0,
+            tail: 0,
+        }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -124,7 +137,11 @@ impl Records {
             }
             body = rest;
         }
-        let stored = Stored { tag: record.tag, numbers: record.numbers, lens };
+        let stored = Stored {
+            tag: record.tag,
+            numbers: record.numbers,
+            lens,
+        };
         header.copy_from_slice(&stored.to_bytes());
         self.tail += HEADER_LEN + lens.iter().sum::<usize>();
         Ok(())
@@ -149,7 +166,14 @@ impl Records {
             other => other,
         })?;
         if len > 0 {
-            header.copy_from_slice(&Stored { tag, numbers: [0; NUMBERS], lens: [len, 0, 0] }.to_bytes());
+            header.copy_from_slice(
+                &Stored {
+                    tag,
+                    numbers: [0; NUMBERS],
+                    lens: [len, 0, 0],
+                }
+                .to_bytes(),
+            );
             self.tail += HEADER_LEN + len;
         }
         Ok(())
@@ -228,7 +252,12 @@ impl Stored {
     }
 
     fn from_bytes(bytes: &[u8; HEADER_LEN]) -> Self {
-        let value = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
+        let value = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .rev()
+                .fold(0, |sum, &byte| sum << 8 | u64::from(byte))
+        };
         Self {
             tag: bytes[0],
             numbers: core::array::from_fn(|index| value(&bytes[1 + 8 * index..][..8])),
@@ -246,8 +275,8 @@ const HEADER_LEN: usize = LENS_AT + 3 * 4;
 /// What [`Bridge`](super::Bridge) keeps its queues in unless told otherwise. Without an allocator
 /// there is no default, and the empty array says so at construction.
 #[cfg(feature = "alloc")]
-pub type DefaultStorage = alloc::boxed::Box<[u8]>;
+pub(super) type DefaultStorage = Box<[u8]>;
 /// What [`Bridge`](super::Bridge) keeps its queues in unless told otherwise. Without an allocator
 /// there is no default, and the empty array says so at construction.
 #[cfg(not(feature = "alloc"))]
-pub type DefaultStorage = [u8; 0];
+pub(super) type DefaultStorage = [u8; 0];

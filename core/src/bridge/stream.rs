@@ -13,10 +13,14 @@ pub(super) fn for_each_chunk(
 ) -> Result<(), Error> {
     let mut bytes = [0; CHUNK_BYTES];
     let mut decode = |offset: usize, chars: &[u8]| {
-        let count = decoder.decode(chars, &mut bytes).map_err(|error| match error {
-            Error::InvalidBase64 { offset: at } => Error::InvalidBase64 { offset: offset + at },
-            other => other,
-        })?;
+        let count = decoder
+            .decode(chars, &mut bytes)
+            .map_err(|error| match error {
+                Error::InvalidBase64 { offset: at } => Error::InvalidBase64 {
+                    offset: offset + at,
+                },
+                other => other,
+            })?;
         each(&bytes[..count]);
         Ok(())
     };

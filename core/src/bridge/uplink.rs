@@ -59,7 +59,9 @@ impl Uplink {
         payload: JsonStr<'_>,
     ) -> Result<(), Error> {
         let mut count = 0;
-        for_each_chunk(&mut Decoder::new(), payload, |chunk| count += chunk.len() as u64)?;
+        for_each_chunk(&mut Decoder::new(), payload, |chunk| {
+            count += chunk.len() as u64
+        })?;
 
         let time = timestamp_ms.saturating_mul(8);
         let next = self.next.unwrap_or(time);
@@ -101,11 +103,7 @@ impl Uplink {
     }
 
     /// The next samples for the model, as μ-law; at most [`MAX_APPEND_SAMPLES`].
-    pub(super) fn peek<'d>(
-        &self,
-        slab: &[u8],
-        dst: &'d mut [u8; MAX_APPEND_SAMPLES],
-    ) -> &'d [u8] {
+    pub(super) fn peek<'d>(&self, slab: &[u8], dst: &'d mut [u8; MAX_APPEND_SAMPLES]) -> &'d [u8] {
         let silence = self.silence.min(MAX_APPEND_SAMPLES as u64) as usize;
         let (quiet, voiced) = dst.split_at_mut(silence);
         quiet.fill(mulaw::SILENCE);

@@ -39,7 +39,10 @@ pub enum Variant {
 
 fn same_length(src: usize, dst: usize) -> Result<(), Error> {
     if src != dst {
-        return Err(Error::LengthMismatch { expected: src, actual: dst });
+        return Err(Error::LengthMismatch {
+            expected: src,
+            actual: dst,
+        });
     }
     Ok(())
 }

@@ -82,7 +82,11 @@ const fn expand(code: u8) -> i16 {
         0 => (2 * step + 1) << 3,
         _ => (2 * step + 33) << (segment + 2),
     };
-    if plain & 0x80 == 0 { -magnitude } else { magnitude }
+    if plain & 0x80 == 0 {
+        -magnitude
+    } else {
+        magnitude
+    }
 }
 
 /// Inverted on the line. Source: ITU-T G.711 table 1a, note 2.

@@ -97,7 +97,11 @@ const fn expand(code: u8) -> i16 {
     let segment = (!code >> 4) & 7;
     let step = (!code & 0x0F) as i16;
     let magnitude = (((2 * step + BIAS as i16) << segment) - BIAS as i16) << 2;
-    if code & 0x80 == 0 { -magnitude } else { magnitude }
+    if code & 0x80 == 0 {
+        -magnitude
+    } else {
+        magnitude
+    }
 }
 
 /// Added to a magnitude so that the segments end at powers of two.

@@ -1,16 +1,129 @@
 //! The polyphase filters of the resamplers.
+//!
+//! Vector lanes run along time and a pair of taps is broadcast to all of them: outputs come out in
+//! order and nothing is summed across lanes.
+
+use fearless_simd::prelude::*;
+use fearless_simd::{Simd, dispatch};
 
 use super::Level;
-use crate::resample::filter::{BLOCK, Filter, MAX_STREAMS, Pair, STREAM, unpack};
+use crate::resample::filter::{BLOCK, Filter, MAX_STREAMS, Pair, Pass, STREAM, unpack};
 
 /// Filters whole groups: `raw` begins with the history, then the new groups; `dst` takes their
 /// outputs and its length says how many groups there are, at most [`BLOCK`].
-pub(crate) fn run(_level: Level, filter: &Filter, raw: &[i16], dst: &mut [i16]) {
+pub(crate) fn run(level: Level, filter: &Filter, raw: &[i16], dst: &mut [i16]) {
     debug_assert!(dst.len() <= BLOCK * filter.group_out);
-    scalar::run(filter, raw, dst);
+    if level.is_fallback() {
+        scalar::run(filter, raw, dst);
+    } else {
+        dispatch!(level, simd => run_with(simd, filter, raw, dst));
+    }
+}
+
+#[inline(always)]
+fn run_with<S: Simd>(simd: S, filter: &Filter, raw: &[i16], dst: &mut [i16]) {
+    match filter.rows {
+        1 => rows::<S, 1>(simd, filter, raw, dst),
+        2 => rows::<S, 2>(simd, filter, raw, dst),
+        _ => rows::<S, 3>(simd, filter, raw, dst),
+    }
+}
+
+#[inline(always)]
+fn rows<S: Simd, const R: usize>(simd: S, filter: &Filter, raw: &[i16], dst: &mut [i16]) {
+    let groups = dst.len() / filter.group_out;
+    let lanes = gather(filter, raw, groups);
+    let mut rows = [[0; ROW]; R];
+    let mut base = 0;
+    while base < groups {
+        if groups - base > 2 * S::i32s::LEN {
+            block::<S, R, 4>(simd, filter, &lanes[base..], base, &mut rows);
+            base += 4 * S::i32s::LEN;
+        } else {
+            block::<S, R, 2>(simd, filter, &lanes[base..], base, &mut rows);
+            base += 2 * S::i32s::LEN;
+        }
+    }
+    match filter.copy {
+        None => interleave(&rows, dst),
+        Some(copy) => {
+            let mut sources = [&[][..]; 3];
+            let mut copied = [0; ROW];
+            for (to, &lane) in copied[..groups].iter_mut().zip(&lanes[copy.lane..]) {
+                *to = lane as i16;
+            }
+            let mut computed = rows.iter();
+            for (row, source) in sources[..filter.group_out].iter_mut().enumerate() {
+                *source = if row == copy.row { &copied } else { computed.next().unwrap() };
+            }
+            for (group, out) in dst.chunks_exact_mut(filter.group_out).enumerate() {
+                for (sample, source) in out.iter_mut().zip(sources) {
+                    *sample = source[group];
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn block<S: Simd, const R: usize, const B: usize>(
+    simd: S,
+    filter: &Filter,
+    lanes: &[i32],
+    base: usize,
+    rows: &mut [[i16; ROW]; R],
+) {
+    let mut sums = [[S::i32s::splat(simd, filter.rounding()); B]; R];
+    accumulate(simd, &filter.fine, lanes, &mut sums);
+    for row in &mut sums {
+        for sum in row {
+            *sum = *sum >> filter.shift;
+        }
+    }
+    accumulate(simd, &filter.coarse, lanes, &mut sums);
+    for (row, sums) in rows.iter_mut().zip(sums) {
+        let mut at = base;
+        for pair in sums.chunks_exact(2) {
+            let low = pair[0] >> filter.final_bits;
+            let high = pair[1] >> filter.final_bits;
+            low.saturating_narrow(high).store_slice(&mut row[at..at + 2 * S::i32s::LEN]);
+            at += 2 * S::i32s::LEN;
+        }
+    }
+}
+
+#[inline(always)]
+fn accumulate<S: Simd, const R: usize, const B: usize>(
+    simd: S,
+    pass: &Pass,
+    lanes: &[i32],
+    sums: &mut [[S::i32s; B]; R],
+) {
+    for (lane, coefs) in pass.pairs() {
+        let coefs: &[i32; R] = coefs.try_into().expect("as many taps as rows");
+        let lanes = &lanes[lane..lane + B * S::i32s::LEN];
+        for b in 0..B {
+            let x = S::i32s::from_slice(simd, &lanes[b * S::i32s::LEN..(b + 1) * S::i32s::LEN]);
+            let x: S::i16s = x.bitcast();
+            for r in 0..R {
+                let c: S::i16s = S::i32s::splat(simd, coefs[r]).bitcast();
+                sums[r][b] = sums[r][b] + x.pairwise_dot_product(c);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn interleave<const R: usize>(rows: &[[i16; ROW]; R], dst: &mut [i16]) {
+    for (group, out) in dst.chunks_exact_mut(R).enumerate() {
+        for (sample, row) in out.iter_mut().zip(rows) {
+            *sample = row[group];
+        }
+    }
 }
 
 /// Lays the input out in lanes.
+#[inline(always)]
 fn gather(filter: &Filter, raw: &[i16], groups: usize) -> [i32; MAX_STREAMS * STREAM] {
     let mut lanes = [0; MAX_STREAMS * STREAM];
     let count = filter.history + groups;
@@ -22,6 +135,9 @@ fn gather(filter: &Filter, raw: &[i16], groups: usize) -> [i32; MAX_STREAMS * ST
     }
     lanes
 }
+
+/// A row of outputs, with room for the widest kernel to run over the end.
+const ROW: usize = BLOCK + 64;
 
 /// What the kernels compute.
 mod scalar {

@@ -75,7 +75,10 @@ fn agree(text: &str) {
         // serde_json looks at an escape's four digits only once there are four characters.
         let beyond = text[..offset + char.len_utf8()].to_owned() + "0000";
         let error = serde_json::from_str::<IgnoredAny>(&beyond);
-        assert!(error.is_err_and(|error| !error.is_eof()), "at {offset}: {text:?}");
+        assert!(
+            error.is_err_and(|error| !error.is_eof()),
+            "at {offset}: {text:?}"
+        );
     }
 }
 

@@ -342,6 +342,7 @@ fn an_integer_is_read_however_it_is_written() {
         ("0.4E+2", Some(40)),
         ("400e-1", Some(40)),
         ("\"040\"", Some(40)),
+        (r#""\u0034\u0030""#, Some(40)),
         ("0", Some(0)),
         ("-0", Some(0)),
         ("0e99999999999999999999", Some(0)),

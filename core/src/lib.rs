@@ -15,8 +15,13 @@ pub mod resample;
 pub mod twilio;
 
 mod error;
+mod id;
 mod json;
+#[cfg(not(feature = "internal"))]
 mod simd;
+#[cfg(feature = "internal")]
+#[doc(hidden)]
+pub mod simd;
 
 pub use bridge::Bridge;
 pub use error::Error;

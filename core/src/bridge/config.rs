@@ -1,5 +1,7 @@
 use core::time::Duration;
 
+use crate::{dialect::AudioFormat, playback::duration_to_samples};
+
 /// Settings of a [`Bridge`](super::Bridge); `Default` is the recommended set.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -46,6 +48,33 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Bytes of storage a bridge with these settings uses; what
+    /// [`with_storage`](super::Bridge::with_storage) must be given.
+    pub fn storage_len(&self) -> usize {
+        super::REQUEST_LEN
+            + super::MARKS_LEN
+            + self.text_len()
+            + self.uplink_len()
+            + self.downlink_len()
+    }
+
+    /// At least what the largest barge-in transaction takes.
+    pub(super) fn text_len(&self) -> usize {
+        self.text_capacity.max(8 << 10)
+    }
+
+    /// At least what one piece of a message takes.
+    pub(super) fn uplink_len(&self) -> usize {
+        (duration_to_samples(self.uplink_capacity) as usize).max(1 << 10)
+    }
+
+    /// At least a second.
+    pub(super) fn downlink_len(&self) -> usize {
+        (duration_to_samples(self.downlink_capacity) as usize).max(8_000)
+    }
+}
+
 /// Audio format on the model's side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -54,4 +83,13 @@ pub enum ModelAudio {
     Pcm24k,
     /// G.711 μ-law, passed straight through.
     Mulaw,
+}
+
+impl ModelAudio {
+    pub(super) fn format(self) -> AudioFormat {
+        match self {
+            Self::Pcm24k => AudioFormat::Pcm16 { rate_hz: 24_000 },
+            Self::Mulaw => AudioFormat::Mulaw,
+        }
+    }
 }

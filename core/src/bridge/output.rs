@@ -56,6 +56,16 @@ pub enum Event<'b> {
         item_id: &'b str,
         /// How much of it was heard.
         audio_end: Duration,
+        /// How much of it had been received; with `audio_end` the share of the words that was
+        /// heard ([`heard_text`](crate::playback::heard_text)).
+        audio_received: Duration,
+    },
+    /// The caller has heard this item to its end.
+    ItemHeard {
+        /// The item.
+        item_id: &'b str,
+        /// Its whole length.
+        audio_end: Duration,
     },
     /// Words.
     Transcript {
@@ -97,6 +107,8 @@ pub enum Event<'b> {
         status: ResponseStatus,
         /// Why, in the peer's word; empty if it gave none.
         reason: &'b str,
+        /// The peer's sentence, if it failed; else empty.
+        message: &'b str,
         /// Tokens used.
         usage: Option<Usage>,
     },

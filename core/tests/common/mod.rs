@@ -1,0 +1,32 @@
+//! Two scripted peers, one virtual clock, a link with delays: whole calls without a network.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "every test binary uses its own part of this"
+)]
+
+pub(crate) mod audio;
+pub(crate) mod call;
+pub(crate) mod caller;
+pub(crate) mod io;
+pub(crate) mod judge;
+pub(crate) mod link;
+pub(crate) mod model;
+pub(crate) mod player;
+pub(crate) mod reply;
+pub(crate) mod rng;
+pub(crate) mod wire;
+
+pub(crate) use call::{Call, Setup, ms};
+pub(crate) use io::{Ev, Input, Out};
+pub(crate) use judge::conclude;
+pub(crate) use reply::{Cut, Reply, Say};
+
+/// Random cases of a property: `TRUNKLINE_CASES`, or `default`.
+pub(crate) fn cases(default: u32) -> u32 {
+    std::env::var("TRUNKLINE_CASES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
+}

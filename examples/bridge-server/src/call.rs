@@ -5,7 +5,7 @@
 //! peer has not taken yet, up to [`MAX_UNSENT_TWILIO`] and [`MAX_UNSENT_MODEL`]; a message being
 //! read adds its own length, up to the bridge's caps.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::{
@@ -60,7 +60,7 @@ struct Call<S> {
     /// Notified when Twilio says elsewhere that the call is over.
     over: Arc<Notify>,
     /// Functions the model has called and nobody has answered.
-    tool_calls: Vec<ToolCall>,
+    tool_calls: VecDeque<ToolCall>,
     /// The `call_id` of a `hang_up` whose last words are still being played.
     hanging_up: Option<String>,
     rejected_messages: u64,
@@ -123,12 +123,12 @@ enum Step {
 impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     fn new(app: Arc<App>, socket: WebSocketStream<S>) -> Self {
         let config = bridge_config(&app);
+        let storage_len = config.storage_len();
         let bridge = Bridge::new(config);
         let buf = vec![0; bridge.max_output_len()];
-        app.log.write(
-            "stream_opened",
-            json!({ "memory_bytes": buf.len() + size_of::<Self>() }),
-        );
+        let memory_bytes = storage_len + buf.len() + size_of::<Self>();
+        app.log
+            .write("stream_opened", json!({ "memory_bytes": memory_bytes }));
         Self {
             app,
             bridge,
@@ -139,7 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             held: None,
             sid: String::new(),
             over: Arc::default(),
-            tool_calls: Vec::new(),
+            tool_calls: VecDeque::new(),
             hanging_up: None,
             rejected_messages: 0,
         }
@@ -309,7 +309,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
                 call_id,
                 name,
                 arguments,
-            } => self.tool_calls.push(ToolCall {
+            } => self.tool_calls.push_back(ToolCall {
                 id: call_id.to_owned(),
                 name: name.to_owned(),
                 arguments: arguments.to_owned(),
@@ -325,7 +325,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
                 // The caller has more to say, so the model must go on listening.
                 if let Some(id) = self.hanging_up.take() {
                     let name = INTERRUPTED_HANG_UP.to_owned();
-                    self.tool_calls.push(ToolCall {
+                    self.tool_calls.push_back(ToolCall {
                         id,
                         name,
                         arguments: String::new(),
@@ -365,21 +365,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             id,
             name,
             arguments,
-        }) = self.tool_calls.pop()
+        }) = self.tool_calls.pop_front()
         {
-            if name == tools::HANG_UP {
+            let answered = if name == tools::HANG_UP {
                 self.hanging_up = Some(id);
-                self.bridge.mark(LAST_WORDS).map_err(End::Bridge)?;
+                self.bridge.mark(LAST_WORDS)
             } else {
                 let output = match &*name {
                     INTERRUPTED_HANG_UP => json!({ "error": "the caller spoke; still connected" }),
                     name => tools::run(name, &arguments),
                 };
                 self.log("tool_output", json!({ "call_id": id, "output": output }));
-                let output = output.to_string();
-                self.bridge
-                    .send_tool_output(&id, &output)
-                    .map_err(End::Bridge)?;
+                self.bridge.send_tool_output(&id, &output.to_string())
+            };
+            if let Err(error) = answered {
+                // The model goes on without the answer once the caller speaks.
+                self.log("tool_failed", json!({ "error": error.to_string() }));
             }
             self.drain()?;
         }

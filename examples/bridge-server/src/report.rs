@@ -100,9 +100,35 @@ pub(crate) fn event(event: &Event<'_>) -> (&'static str, Value) {
     }
 }
 
-/// Counters of a call.
+/// Counters of a call; audio in milliseconds.
 pub(crate) fn stats(stats: &Stats) -> Value {
-    json!(format!("{stats:?}"))
+    let audio = |samples: u64| samples / 8;
+    json!({
+        "media_messages": stats.media_messages,
+        "appended_ms": audio(stats.appended_samples),
+        "concealed_ms": audio(stats.concealed_samples),
+        "stall_ms": audio(stats.stall_samples),
+        "late_ms": audio(stats.late_samples),
+        "uplink_dropped_ms": audio(stats.uplink_dropped_samples),
+        "received_ms": audio(stats.received_samples),
+        "sent_ms": audio(stats.sent_samples),
+        "spilled_ms": audio(stats.spilled_samples),
+        "downlink_dropped_ms": audio(stats.downlink_dropped_samples),
+        "discarded_bytes": stats.discarded_bytes,
+        "max_depth_ms": audio(stats.max_depth_samples),
+        "marks_sent": stats.marks_sent,
+        "marks_heard": stats.marks_heard,
+        "marks_ignored": stats.marks_ignored,
+        "barge_ins": stats.barge_ins,
+        "truncated_items": stats.truncated_items,
+        "deleted_items": stats.deleted_items,
+        "refused_cuts": stats.refused_cuts,
+        "responses": stats.responses,
+        "repeated_responses": stats.repeated_responses,
+        "response_latency_ms": stats.response_latency.map(ms),
+        "max_response_latency_ms": stats.max_response_latency.map(ms),
+        "unknown_messages": stats.unknown_messages,
+    })
 }
 
 fn ms(duration: Duration) -> u64 {

@@ -136,7 +136,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     pub(super) fn unknown(&mut self, source: Source, kind: JsonStr<'_>) -> Result<(), Error> {
         let is_twilio = u64::from(source == Source::Twilio);
         self.push(Record::new(record::OTHER, [is_twilio], &[Text::Json(kind)]))?;
-        self.stats.unknown_messages += 1;
+        self.stats.other_messages += 1;
         Ok(())
     }
 

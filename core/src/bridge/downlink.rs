@@ -124,17 +124,13 @@ impl Downlink {
         let Some((item_id, content_index)) = self.part.take() else {
             return;
         };
-        let mut tail = [0; Downsampler::DELAY];
-        let count = self
-            .decoding
-            .downsampler
-            .flush(&mut tail)
-            .unwrap_or_default();
-        let mut mulaw = [0; Downsampler::DELAY];
-        let count = match mulaw::encode(&tail[..count], &mut mulaw[..count]) {
-            Ok(()) => self.ring.push(slab, &mulaw[..count]),
-            Err(_) => 0,
-        };
+        // One more than the delay if the part's length is no multiple of three.
+        let mut tail = [0; Downsampler::DELAY + 1];
+        let downsampler = &mut self.decoding.downsampler;
+        let count = downsampler.flush(&mut tail).expect("the tail fits");
+        let mut mulaw = [0; Downsampler::DELAY + 1];
+        mulaw::encode(&tail[..count], &mut mulaw[..count]).expect("the lengths are equal");
+        let count = self.ring.push(slab, &mulaw[..count]);
         self.decoding.base64.reset();
         self.decoding.odd = None;
         // The part is on the ledger already, so this takes no room there.

@@ -4,7 +4,6 @@ use crate::dialect::{AudioFormat, ResponseStatus, Speaker, Usage};
 
 /// One thing to do. Text borrows from the buffer given to `poll_output`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Output<'b> {
     /// Send this text frame to Twilio.
     ToTwilio(&'b str),
@@ -121,7 +120,7 @@ pub enum Event<'b> {
         /// The session cannot go on.
         is_fatal: bool,
     },
-    /// A message of a kind the bridge does not know.
+    /// A message that the bridge has no use for, or of a kind it does not know.
     Other {
         /// Who sent it.
         source: Source,

@@ -53,6 +53,6 @@ pub struct Stats {
     pub response_latency: Option<Duration>,
     /// The longest such time.
     pub max_response_latency: Option<Duration>,
-    /// Messages of kinds this version does not know.
-    pub unknown_messages: u64,
+    /// Messages told as `Event::Other`.
+    pub other_messages: u64,
 }

@@ -49,4 +49,4 @@ pub(super) fn for_each_chunk(
 /// Characters decoded at a time: 20 ms of PCM16 at 24 kHz.
 const CHUNK_CHARS: usize = 1_280;
 /// The most bytes one piece makes, three carried characters included.
-pub(super) const CHUNK_BYTES: usize = (CHUNK_CHARS + 3) / 4 * 3;
+pub(super) const CHUNK_BYTES: usize = (CHUNK_CHARS / 4 + 1) * 3;

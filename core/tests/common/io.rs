@@ -188,7 +188,9 @@ impl Ev {
             Event::FormatMismatch { .. } => Self::FormatMismatch,
             Event::SpeechStarted { position } => Self::SpeechStarted { position },
             Event::SpeechStopped { position } => Self::SpeechStopped { position },
-            Event::BargeIn { item_id, audio_end } => Self::BargeIn {
+            Event::BargeIn {
+                item_id, audio_end, ..
+            } => Self::BargeIn {
                 item_id: item_id.into(),
                 audio_end,
             },
@@ -222,6 +224,7 @@ impl Ev {
                 status,
                 reason,
                 usage,
+                ..
             } => Self::ResponseDone {
                 id: response_id.into(),
                 status,

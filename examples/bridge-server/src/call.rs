@@ -20,6 +20,8 @@ use tokio_tungstenite::{
 use trunkline::{
     Bridge, Error, RawJson, SessionUpdate,
     bridge::{Event, Output},
+    dialect::Speaker,
+    playback::heard_text,
 };
 
 use crate::{
@@ -27,6 +29,7 @@ use crate::{
     model,
     peer::{Gone, Incoming, Peer},
     report, tools,
+    words::Words,
 };
 
 /// Carries one call from the first byte on its stream to the last.
@@ -59,6 +62,7 @@ struct Call<S> {
     sid: String,
     /// Notified when Twilio says elsewhere that the call is over.
     over: Arc<Notify>,
+    words: Words,
     /// Functions the model has called and nobody has answered.
     tool_calls: VecDeque<ToolCall>,
     /// The `call_id` of a `hang_up` whose last words are still being played.
@@ -139,6 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             held: None,
             sid: String::new(),
             over: Arc::default(),
+            words: Words::default(),
             tool_calls: VecDeque::new(),
             hanging_up: None,
             rejected_messages: 0,
@@ -271,7 +276,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
                     }
                 }
                 Output::Event(event) => self.on_event(&event)?,
-                _ => {}
             }
         }
         Ok(())
@@ -281,7 +285,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         if let Event::CallStarted { call_sid, .. } = event {
             self.sid = (*call_sid).to_owned();
         }
-        let (name, fields) = report::event(event);
+        let (name, mut fields) = report::event(event);
+        if let Event::BargeIn {
+            item_id,
+            audio_end,
+            audio_received,
+        } = event
+        {
+            let text = self.words.of(item_id);
+            let heard = heard_text(text, report::ms(*audio_end), report::ms(*audio_received));
+            fields["heard_text"] = heard.into();
+        }
         self.log(name, fields);
         match *event {
             Event::CallStarted {
@@ -305,6 +319,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
                 self.model = Model::Connecting(Box::pin(model::connect(Arc::clone(&self.app))));
             }
             Event::CallEnded => return Err(End::Stopped),
+            Event::Transcript {
+                speaker: Speaker::Model,
+                item_id,
+                text,
+                is_final,
+            } => self.words.add(item_id, text, is_final),
             Event::ToolCall {
                 call_id,
                 name,

@@ -11,6 +11,7 @@ mod report;
 mod signature;
 mod tokens;
 mod tools;
+mod words;
 
 use std::{sync::Arc, time::Duration};
 

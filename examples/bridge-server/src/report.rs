@@ -35,8 +35,20 @@ pub(crate) fn event(event: &Event<'_>) -> (&'static str, Value) {
         Event::SpeechStopped { position } => {
             ("speech_stopped", json!({ "position_ms": ms(position) }))
         }
-        Event::BargeIn { item_id, audio_end } => (
+        Event::BargeIn {
+            item_id,
+            audio_end,
+            audio_received,
+        } => (
             "barge_in",
+            json!({
+                "item_id": item_id,
+                "audio_end_ms": ms(audio_end),
+                "audio_received_ms": ms(audio_received),
+            }),
+        ),
+        Event::ItemHeard { item_id, audio_end } => (
+            "item_heard",
             json!({ "item_id": item_id, "audio_end_ms": ms(audio_end) }),
         ),
         Event::Transcript {
@@ -67,6 +79,7 @@ pub(crate) fn event(event: &Event<'_>) -> (&'static str, Value) {
             response_id,
             status,
             reason,
+            message,
             usage,
         } => (
             "response_done",
@@ -74,6 +87,7 @@ pub(crate) fn event(event: &Event<'_>) -> (&'static str, Value) {
                 "response_id": response_id,
                 "status": response_status(status),
                 "reason": reason,
+                "message": message,
                 "total_tokens": usage.map(|usage| usage.total_tokens),
                 "input_tokens": usage.map(|usage| usage.input_tokens),
                 "output_tokens": usage.map(|usage| usage.output_tokens),
@@ -127,11 +141,11 @@ pub(crate) fn stats(stats: &Stats) -> Value {
         "repeated_responses": stats.repeated_responses,
         "response_latency_ms": stats.response_latency.map(ms),
         "max_response_latency_ms": stats.max_response_latency.map(ms),
-        "unknown_messages": stats.unknown_messages,
+        "other_messages": stats.other_messages,
     })
 }
 
-fn ms(duration: Duration) -> u64 {
+pub(crate) fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -13,10 +13,7 @@ use tokio::{
     sync::{Notify, watch},
     time::{Instant, sleep_until},
 };
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{Utf8Bytes, protocol::CloseFrame},
-};
+use tokio_tungstenite::{WebSocketStream, tungstenite::Utf8Bytes};
 use trunkline::{
     Bridge, Error, RawJson, SessionUpdate,
     bridge::{Event, Output},
@@ -26,6 +23,7 @@ use trunkline::{
 
 use crate::{
     app::{App, Phase},
+    end::{End, MODEL_SILENCE, START_TIMEOUT, TWILIO_SILENCE},
     model,
     peer::{Gone, Incoming, Peer},
     report, tools,
@@ -85,35 +83,6 @@ struct ToolCall {
     id: String,
     name: String,
     arguments: String,
-}
-
-/// Why a call is over.
-enum End {
-    /// The caller, or Twilio on behalf of somebody, has ended it.
-    Stopped,
-    /// Twilio's socket has closed without a `stop`.
-    TwilioClosed(Option<CloseFrame>),
-    TwilioFailed(String),
-    /// Nothing came from Twilio for [`TWILIO_SILENCE`].
-    TwilioSilent,
-    /// No `start` within [`START_TIMEOUT`].
-    NotStarted,
-    /// `start` came without the token the webhook gave out.
-    BadToken,
-    /// Twilio's status callback says that the call is over.
-    StatusCallback,
-    ModelRefused(String),
-    ModelClosed(Option<CloseFrame>),
-    ModelFailed(String),
-    /// Nothing came from the model for [`MODEL_SILENCE`], not even a ping.
-    ModelSilent,
-    /// The session cannot go on; the log has the model's words.
-    ModelError,
-    FormatMismatch,
-    /// The model has hung up.
-    HungUp,
-    Shutdown,
-    Bridge(Error),
 }
 
 enum Step {
@@ -421,12 +390,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             let _ = self.drain();
         }
         self.app.calls.remove(&self.sid, &self.over);
-        // Closing the stream ends `<Connect>`, and with it the call: the caller is not left in
-        // silence.
-        let (code, text) = match end {
-            End::BadToken | End::NotStarted => (1008, "not authorised"),
-            _ => (1000, ""),
-        };
+        let (code, text) = end.close_code();
         let model = async {
             if let Model::Open(peer) = &mut self.model {
                 peer.close(1000, "").await;
@@ -470,60 +434,11 @@ impl Model {
     }
 }
 
-impl End {
-    fn is_models_fault(&self) -> bool {
-        matches!(
-            self,
-            Self::ModelRefused(_)
-                | Self::ModelClosed(_)
-                | Self::ModelFailed(_)
-                | Self::ModelSilent
-                | Self::ModelError
-                | Self::FormatMismatch
-        )
-    }
-
-    /// A stable name and what is known besides.
-    fn describe(&self) -> (&'static str, Value) {
-        let closed = |frame: &Option<CloseFrame>| match frame {
-            Some(frame) => json!({
-                "close_code": u16::from(frame.code),
-                "close_reason": frame.reason.as_str(),
-            }),
-            None => json!({}),
-        };
-        match self {
-            Self::Stopped => ("stopped", json!({})),
-            Self::TwilioClosed(frame) => ("twilio_closed", closed(frame)),
-            Self::TwilioFailed(error) => ("twilio_failed", json!({ "error": error })),
-            Self::TwilioSilent => ("twilio_silent", json!({})),
-            Self::NotStarted => ("not_started", json!({})),
-            Self::BadToken => ("bad_token", json!({})),
-            Self::StatusCallback => ("status_callback", json!({})),
-            Self::ModelRefused(error) => ("model_refused", json!({ "error": error })),
-            Self::ModelClosed(frame) => ("model_closed", closed(frame)),
-            Self::ModelFailed(error) => ("model_failed", json!({ "error": error })),
-            Self::ModelSilent => ("model_silent", json!({})),
-            Self::ModelError => ("model_error", json!({})),
-            Self::FormatMismatch => ("format_mismatch", json!({})),
-            Self::HungUp => ("hung_up", json!({})),
-            Self::Shutdown => ("shutdown", json!({})),
-            Self::Bridge(error) => ("bridge_failed", json!({ "error": error.to_string() })),
-        }
-    }
-}
-
 /// Bytes Twilio may leave unread: some 5 s of audio.
 pub(crate) const MAX_UNSENT_TWILIO: usize = 128 << 10;
 /// Bytes the model may leave unread: some 5 s of audio.
 pub(crate) const MAX_UNSENT_MODEL: usize = 384 << 10;
 
-/// Twilio sends `start` at once; whoever does not is not Twilio.
-const START_TIMEOUT: Duration = Duration::from_secs(5);
-/// Twilio sends audio 50 times a second for as long as the call lasts.
-const TWILIO_SILENCE: Duration = Duration::from_secs(10);
-/// The model pings every 20 s or so.
-const MODEL_SILENCE: Duration = Duration::from_secs(70);
 /// Name of the mark behind the last audio before a hang-up.
 const LAST_WORDS: &str = "last-words";
 /// Stands for a `hang_up` that the caller has interrupted; no name a model can call.

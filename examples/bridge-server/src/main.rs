@@ -3,6 +3,7 @@
 mod app;
 mod call;
 mod config;
+mod end;
 mod http;
 mod log;
 mod model;

@@ -30,9 +30,24 @@ fn run_with<S: Simd>(simd: S, filter: &Filter, old: &[i16], new: &[i16], dst: &m
     let lanes = gather(filter, old, new);
     let groups = dst.len() / filter.group_out;
     match filter.rows {
-        1 => outputs(filter, &lanes, &rows::<S, 1>(simd, filter, &lanes, groups), dst),
-        2 => outputs(filter, &lanes, &rows::<S, 2>(simd, filter, &lanes, groups), dst),
-        _ => outputs(filter, &lanes, &rows::<S, 3>(simd, filter, &lanes, groups), dst),
+        1 => outputs(
+            filter,
+            &lanes,
+            &rows::<S, 1>(simd, filter, &lanes, groups),
+            dst,
+        ),
+        2 => outputs(
+            filter,
+            &lanes,
+            &rows::<S, 2>(simd, filter, &lanes, groups),
+            dst,
+        ),
+        _ => outputs(
+            filter,
+            &lanes,
+            &rows::<S, 3>(simd, filter, &lanes, groups),
+            dst,
+        ),
     }
 }
 
@@ -79,7 +94,8 @@ fn block<S: Simd, const R: usize, const B: usize>(
         for pair in sums.chunks_exact(2) {
             let low = pair[0] >> filter.final_bits;
             let high = pair[1] >> filter.final_bits;
-            low.saturating_narrow(high).store_slice(&mut row[at..at + 2 * S::i32s::LEN]);
+            low.saturating_narrow(high)
+                .store_slice(&mut row[at..at + 2 * S::i32s::LEN]);
             at += 2 * S::i32s::LEN;
         }
     }
@@ -192,7 +208,9 @@ fn fill<const P: usize>(lanes: &mut [i32], at: usize, pair: Pair, samples: &[i16
         }
         return;
     }
-    let Some(&first) = samples.get(high - P) else { return };
+    let Some(&first) = samples.get(high - P) else {
+        return;
+    };
     if at > 0 {
         lanes[at - 1] |= i32::from(first) << 16;
     }

@@ -22,8 +22,9 @@ const RATIOS: [(u32, u32, Profile); 8] = [
 fn resampling_gives_the_same_samples_on_every_level() {
     let mut random = Random(0x5EED);
     let noise: Vec<i16> = (0..4_000).map(|_| random.next() as i16).collect();
-    let square: Vec<i16> =
-        (0..4_000).map(|n| if n / 7 % 2 == 0 { i16::MIN } else { i16::MAX }).collect();
+    let square: Vec<i16> = (0..4_000)
+        .map(|n| if n / 7 % 2 == 0 { i16::MIN } else { i16::MAX })
+        .collect();
     for (from, to, profile) in RATIOS {
         for input in [&noise, &square] {
             // Every length up to past a block leaves every possible partial vector.
@@ -33,15 +34,23 @@ fn resampling_gives_the_same_samples_on_every_level() {
                     let mut output = vec![GUARD; len * 3 + 64];
                     // Different history under the measured call.
                     let mut ignored = vec![0; 3 * 211];
-                    filter.process(&input[len / 2..][..len.min(211)], &mut ignored).unwrap();
+                    filter
+                        .process(&input[len / 2..][..len.min(211)], &mut ignored)
+                        .unwrap();
                     let written = filter.process(&input[..len], &mut output).unwrap();
-                    assert!(output[written..].iter().all(|&x| x == GUARD), "{level:?}: guard");
+                    assert!(
+                        output[written..].iter().all(|&x| x == GUARD),
+                        "{level:?}: guard"
+                    );
                     output.truncate(written);
                     (format!("{level:?}"), output)
                 });
                 let (_, expected) = outputs.next().unwrap();
                 for (level, output) in outputs {
-                    assert_eq!(output, expected, "{level} {from} to {to} {profile:?}, {len}");
+                    assert_eq!(
+                        output, expected,
+                        "{level} {from} to {to} {profile:?}, {len}"
+                    );
                 }
             }
         }

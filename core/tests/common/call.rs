@@ -118,9 +118,13 @@ impl Call {
         let mut call = Self::new(setup);
         call.dial();
         call.open_model();
-        call.run_for(ms(200));
-        assert!(call.has_event(&Ev::SessionReady), "{}", call.story());
-        call
+        for _ in 0..50 {
+            call.run_for(ms(200));
+            if call.has_event(&Ev::SessionReady) {
+                return call;
+            }
+        }
+        panic!("no session after 10 s\n{}", call.story());
     }
 
     /// Twilio connects and starts the stream.
@@ -205,7 +209,10 @@ impl Call {
             let quiet = self.player.queued() == 0
                 && !self.model.is_responding()
                 && self.to_twilio.is_empty()
-                && self.to_model.is_empty();
+                && self
+                    .to_model
+                    .under_way()
+                    .all(|text| text.contains("buffer.append"));
             let recent = self.now - ms(400);
             let sent = self
                 .player
@@ -345,11 +352,22 @@ impl Call {
         }
     }
 
+    /// An input that a Bridge has to take, unless the call is over.
     fn must(&mut self, input: Input) {
         let told = clip(&format!("{input:?}"));
-        if let Err(error) = self.input(input) {
-            panic!("the Bridge refuses {told}: {error}\n{}", self.story());
+        let is_over = self.bridge.is_closed();
+        match self.input(input) {
+            Ok(()) => {}
+            Err(Error::Closed) if is_over => {}
+            Err(error) => panic!("the Bridge refuses {told}: {error}\n{}", self.story()),
         }
+        assert!(
+            !is_over
+                || self
+                    .log
+                    .last()
+                    .is_some_and(|after| after.outputs.is_empty())
+        );
     }
 
     fn input(&mut self, input: Input) -> Result<(), Error> {
@@ -422,7 +440,7 @@ fn is_audio(output: &Out) -> bool {
 }
 
 fn clip(text: &str) -> String {
-    match text.char_indices().nth(220) {
+    match text.char_indices().nth(150) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.into(),
     }

@@ -156,7 +156,9 @@ impl Judge {
                 _ => {}
             }
             match output.event() {
-                Some(Ev::BargeIn { item_id, audio_end }) => {
+                Some(Ev::BargeIn {
+                    item_id, audio_end, ..
+                }) => {
                     at_least(4, "BargeIn")?;
                     if !(by_voice || by_hand) {
                         return Err("a barge-in that nothing asked for".into());

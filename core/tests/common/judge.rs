@@ -289,7 +289,7 @@ fn conclusion(call: &Call, slack_ms: usize) -> Result<(), String> {
         let clips = (0..call.model.clips.len()).filter(|&n| call.model.clips[n].item_id == item.id);
         for clip in clips {
             let heard = call.player.heard(clip);
-            let held = call.model.held[clip];
+            let held = call.model.clips[clip].held;
             let part = u64::from(call.model.clips[clip].part);
             let id = &item.id;
             match item.truncated {

@@ -13,9 +13,17 @@ use common::{
 use serde_json::{Value, json};
 use trunkline::bridge::ModelAudio;
 
+/// A clip that the model has made to its end.
+fn clip(id: u64, samples: usize) -> Clip {
+    Clip {
+        held: samples,
+        ..Clip::new(ModelAudio::Mulaw, id, samples)
+    }
+}
+
 #[test]
 fn the_player_plays_in_real_time_and_echoes_a_mark_when_it_is_reached() {
-    let clips = [Clip::new(ModelAudio::Mulaw, 1, 1_600)];
+    let clips = [clip(1, 1_600)];
     let mut player = Player::new(0);
     let audio = clips[0].heard.clone();
     player
@@ -44,7 +52,7 @@ fn the_player_echoes_a_mark_at_once_when_nothing_is_queued() {
 
 #[test]
 fn a_clear_flushes_the_queue_and_echoes_the_pending_marks() {
-    let clips = [Clip::new(ModelAudio::Mulaw, 1, 1_600)];
+    let clips = [clip(1, 1_600)];
     let mut player = Player::new(0);
     for (n, piece) in clips[0].heard.chunks(160).enumerate() {
         player
@@ -67,10 +75,7 @@ fn a_clear_flushes_the_queue_and_echoes_the_pending_marks() {
 
 #[test]
 fn the_player_knows_where_audio_is_from_when_some_was_left_out() {
-    let clips = [
-        Clip::new(ModelAudio::Mulaw, 1, 800),
-        Clip::new(ModelAudio::Mulaw, 2, 800),
-    ];
+    let clips = [clip(1, 800), clip(2, 800)];
     let mut player = Player::new(0);
     let mut audio = clips[0].heard[..320].to_vec();
     audio.extend(&clips[0].heard[480..]);
@@ -87,7 +92,7 @@ fn the_player_knows_where_audio_is_from_when_some_was_left_out() {
 
 #[test]
 fn the_player_refuses_audio_the_model_never_made_and_audio_out_of_order() {
-    let clips = [Clip::new(ModelAudio::Mulaw, 1, 800)];
+    let clips = [clip(1, 800)];
     let mut player = Player::new(0);
     assert!(
         player
@@ -227,9 +232,9 @@ fn the_model_makes_one_response_at_a_time_and_stops_it_when_the_caller_speaks() 
         ]
     );
     assert!(
-        (2_000 * 8..2_000 * 8 + 4_800).contains(&model.held[0]),
+        (2_000 * 8..2_000 * 8 + 4_800).contains(&model.clips[0].held),
         "{}",
-        model.held[0]
+        model.clips[0].held
     );
     assert!(!model.is_responding());
 }

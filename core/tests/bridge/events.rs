@@ -108,6 +108,7 @@ fn the_end_of_a_response_is_told_with_its_usage() {
             status,
             reason,
             usage: Some(usage),
+            ..
         },
     ] = done[..]
     else {

@@ -47,12 +47,13 @@ fn a_response_that_loses_a_race_with_the_servers_own_is_made_after_it() {
     call.model
         .replies
         .extend([Reply::speech(600), Reply::speech(500)]);
+    // The Bridge hears of the turn only after it has asked, and the server of the request only
+    // after it has begun to answer the turn.
     call.speech_started();
-    call.run_for(ms(300));
-    call.speech_stopped();
-    // The server's `response.created` is still on its way here.
-    call.run_for(ms(10));
+    call.run_for(ms(5));
     call.command(Input::CreateResponse(None)).unwrap();
+    call.run_for(ms(15));
+    call.speech_stopped();
     call.run_until_quiet();
     assert_eq!(call.model.refusals.len(), 1, "the race this test is about");
     assert_eq!(call.model.responses.len(), 2);

@@ -14,6 +14,8 @@ pub(crate) struct Clip {
     pub(crate) sent: Vec<u8>,
     /// What the caller should hear: μ-law, 8 kHz.
     pub(crate) heard: Vec<u8>,
+    /// Samples at 8 kHz that the model has made so far.
+    pub(crate) held: usize,
 }
 
 impl Clip {
@@ -33,7 +35,13 @@ impl Clip {
             part: 0,
             sent,
             heard,
+            held: 0,
         }
+    }
+
+    /// What the caller may have heard of it by now. A delta may end within a sample.
+    pub(crate) fn made(&self) -> &[u8] {
+        &self.heard[..(self.held + 1).min(self.heard.len())]
     }
 
     /// Length in samples at 8 kHz.

@@ -8,6 +8,7 @@ use trunkline::{
 };
 
 use super::{
+    audio::Clip,
     caller::{Caller, STREAM_SID},
     io::{Ev, Exchange, Input, Out, drain},
     judge::Judge,
@@ -118,9 +119,13 @@ impl Call {
         let mut call = Self::new(setup);
         call.dial();
         call.open_model();
-        call.run_for(ms(200));
-        assert!(call.has_event(&Ev::SessionReady), "{}", call.story());
-        call
+        for _ in 0..50 {
+            call.run_for(ms(200));
+            if call.has_event(&Ev::SessionReady) {
+                return call;
+            }
+        }
+        panic!("no session after 10 s\n{}", call.story());
     }
 
     /// Twilio connects and starts the stream.
@@ -205,7 +210,10 @@ impl Call {
             let quiet = self.player.queued() == 0
                 && !self.model.is_responding()
                 && self.to_twilio.is_empty()
-                && self.to_model.is_empty();
+                && self
+                    .to_model
+                    .under_way()
+                    .all(|text| text.contains("buffer.append"));
             let recent = self.now - ms(400);
             let sent = self
                 .player
@@ -234,21 +242,35 @@ impl Call {
         self.events().any(|other| other == event)
     }
 
-    /// The last exchanges of the log, for messages of failed tests.
+    /// What happened, audio and its marks aside, for messages of failed tests.
     pub(crate) fn story(&self) -> String {
-        let mut lines = vec![format!("now {} µs; the last of what happened:", self.now)];
-        let told = self.log.iter().filter(|exchange| {
-            let plain = matches!(&exchange.input, Input::Twilio(text) if text.contains("\"media\""))
-                || exchange.input == Input::Timeout;
-            !plain || exchange.outputs.iter().any(|output| !is_audio(output))
-        });
-        let told: Vec<_> = told.collect();
-        for exchange in &told[told.len().saturating_sub(40)..] {
-            lines.push(clip(&format!("{:>10} ← {:?}", exchange.at, exchange.input)));
-            for output in &exchange.outputs {
-                lines.push(clip(&format!("           → {output:?}")));
+        let mut lines = Vec::new();
+        for exchange in &self.log {
+            let outputs = exchange.outputs.iter().filter(|output| !is_routine(output));
+            let outputs: Vec<_> = outputs.map(|output| format!("    → {output:?}")).collect();
+            if outputs.is_empty() && !is_notable(&exchange.input) {
+                continue;
             }
+            lines.push(clip(&format!("{:>10} ← {:?}", exchange.at, exchange.input)));
+            lines.extend(outputs.iter().map(|output| clip(output)));
         }
+        lines.drain(..lines.len().saturating_sub(100));
+        lines.push(format!("now {} µs", self.now));
+        for (n, clip) in self.model.clips.iter().enumerate() {
+            let (made, heard) = (self.model.clips[n].held, self.player.heard(n));
+            let Clip {
+                response_id,
+                item_id,
+                part,
+                ..
+            } = clip;
+            lines.push(format!(
+                "{response_id} {item_id} part {part}: {} samples, {made} made, {heard} heard",
+                clip.samples()
+            ));
+        }
+        lines.push(format!("cut {:?}", self.judge.truncations));
+        lines.push(format!("deleted {:?}", self.judge.deletions));
         lines.join("\n")
     }
 
@@ -345,11 +367,22 @@ impl Call {
         }
     }
 
+    /// An input that a Bridge has to take, unless the call is over.
     fn must(&mut self, input: Input) {
         let told = clip(&format!("{input:?}"));
-        if let Err(error) = self.input(input) {
-            panic!("the Bridge refuses {told}: {error}\n{}", self.story());
+        let is_over = self.bridge.is_closed();
+        match self.input(input) {
+            Ok(()) => {}
+            Err(Error::Closed) if is_over => {}
+            Err(error) => panic!("the Bridge refuses {told}: {error}\n{}", self.story()),
         }
+        assert!(
+            !is_over
+                || self
+                    .log
+                    .last()
+                    .is_some_and(|after| after.outputs.is_empty())
+        );
     }
 
     fn input(&mut self, input: Input) -> Result<(), Error> {
@@ -413,16 +446,28 @@ pub(crate) const fn ms(ms: u64) -> u64 {
     ms * 1_000
 }
 
-fn is_audio(output: &Out) -> bool {
+/// What flows all the time, and what the Bridge only passes over.
+fn is_routine(output: &Out) -> bool {
     match output {
-        Out::ToTwilio(text) => text.contains("\"media\""),
+        Out::ToTwilio(text) => !text.contains("\"clear\""),
         Out::ToOpenAi(text) => text.contains("input_audio_buffer.append"),
-        Out::Event(_) => false,
+        Out::Event(event) => matches!(event, Ev::Other { .. } | Ev::Transcript { .. }),
+    }
+}
+
+fn is_notable(input: &Input) -> bool {
+    match input {
+        Input::Timeout => false,
+        Input::Twilio(text) => !text.contains("\"media\"") && !text.contains("\"mark\""),
+        Input::OpenAi(text) => ["response.created", "output_item.added", "\"error\""]
+            .iter()
+            .any(|kind| text.contains(kind)),
+        _ => true,
     }
 }
 
 fn clip(text: &str) -> String {
-    match text.char_indices().nth(220) {
+    match text.char_indices().nth(150) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.into(),
     }

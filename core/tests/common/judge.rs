@@ -156,7 +156,9 @@ impl Judge {
                 _ => {}
             }
             match output.event() {
-                Some(Ev::BargeIn { item_id, audio_end }) => {
+                Some(Ev::BargeIn {
+                    item_id, audio_end, ..
+                }) => {
                     at_least(4, "BargeIn")?;
                     if !(by_voice || by_hand) {
                         return Err("a barge-in that nothing asked for".into());
@@ -287,7 +289,7 @@ fn conclusion(call: &Call, slack_ms: usize) -> Result<(), String> {
         let clips = (0..call.model.clips.len()).filter(|&n| call.model.clips[n].item_id == item.id);
         for clip in clips {
             let heard = call.player.heard(clip);
-            let held = call.model.held[clip];
+            let held = call.model.clips[clip].held;
             let part = u64::from(call.model.clips[clip].part);
             let id = &item.id;
             match item.truncated {

@@ -1,6 +1,6 @@
 //! Twilio's end of the call: a playback queue that knows what was truly heard.
 
-use std::collections::VecDeque;
+use std::{cmp::Reverse, collections::VecDeque};
 
 use super::{audio::Clip, wire::ToTwilio};
 
@@ -38,8 +38,9 @@ pub(crate) struct Player {
     queue: VecDeque<Entry>,
     /// When the sample at the head of the queue began, in picoseconds.
     head: u128,
-    /// Where the audio received next should continue.
+    /// Where the audio received next should continue, unless the queue was just cleared.
     cursor: Option<Place>,
+    was_cleared: bool,
     pub(crate) played: Vec<Run>,
     /// All audio received, in order.
     pub(crate) received: Vec<u8>,
@@ -63,6 +64,7 @@ impl Player {
             queue: VecDeque::new(),
             head: 0,
             cursor: None,
+            was_cleared: false,
             played: Vec::new(),
             received: Vec::new(),
             places: Vec::new(),
@@ -109,6 +111,7 @@ impl Player {
             }
             ToTwilio::Clear => {
                 self.clears.push(now);
+                self.was_cleared = true;
                 for entry in core::mem::take(&mut self.queue) {
                     if let Entry::Mark(name) = entry {
                         self.echo(now, name);
@@ -243,9 +246,14 @@ impl Player {
     ///
     /// Audio comes in the order in which the model made it; some of it may be left out.
     fn locate(&mut self, bytes: &[u8], clips: &[Clip]) -> Result<(Option<Place>, usize), String> {
-        if let Some(place) = self.cursor {
-            let same = common(bytes, &clips[place.clip].heard[place.offset..]);
-            if same > 0 {
+        if let Some(place) = self
+            .cursor
+            .filter(|_| !core::mem::take(&mut self.was_cleared))
+        {
+            let rest = &clips[place.clip].made()[place.offset..];
+            let same = common(bytes, rest);
+            // One byte in 256 agrees by chance.
+            if same > 0 && same >= bytes.len().min(rest.len()).min(8) {
                 self.cursor = Some(Place {
                     offset: place.offset + same,
                     ..place
@@ -256,15 +264,13 @@ impl Player {
         let after = self.cursor.unwrap_or(Place { clip: 0, offset: 0 });
         let silence = bytes.iter().take_while(|&&byte| byte == 0xFF).count();
         // Silence at the start of a clip is the clip's own.
-        let at_start = (after.clip..clips.len()).find(|&clip| {
-            let same = common(bytes, &clips[clip].heard);
-            (clip > after.clip || after.offset == 0) && same > silence && same >= bytes.len().min(8)
-        });
-        if let Some(clip) = at_start {
-            let place = Place { clip, offset: 0 };
-            let same = common(bytes, &clips[clip].heard);
+        let starts = (after.clip..clips.len())
+            .filter(|&clip| clip > after.clip || after.offset == 0)
+            .map(|clip| (common(bytes, clips[clip].made()), clip))
+            .filter(|&(same, _)| same > silence && same >= bytes.len().min(8));
+        if let Some((same, clip)) = starts.max_by_key(|&(same, clip)| (same, Reverse(clip))) {
             self.cursor = Some(Place { clip, offset: same });
-            return Ok((Some(place), same));
+            return Ok((Some(Place { clip, offset: 0 }), same));
         }
         if silence > 0 {
             return Ok((None, silence));
@@ -273,7 +279,7 @@ impl Player {
         for (clip, candidate) in clips.iter().enumerate().skip(after.clip) {
             let first = if clip == after.clip { after.offset } else { 0 };
             let found = candidate
-                .heard
+                .made()
                 .get(first..)
                 .and_then(|rest| rest.windows(window.len()).position(|bytes| bytes == window));
             if let Some(found) = found {
@@ -281,7 +287,7 @@ impl Player {
                     clip,
                     offset: first + found,
                 };
-                let same = common(bytes, &candidate.heard[place.offset..]);
+                let same = common(bytes, &candidate.made()[place.offset..]);
                 self.cursor = Some(Place {
                     clip,
                     offset: place.offset + same,

@@ -198,7 +198,11 @@ impl Resampler {
         level: Level,
     ) -> Result<Self, Error> {
         let stream = Stream::with_level(fixed_ratio(from_hz, to_hz, profile)?, level);
-        Ok(Self { stream, from_hz, to_hz })
+        Ok(Self {
+            stream,
+            from_hz,
+            to_hz,
+        })
     }
 
     /// Takes all of `src` and writes [`output_len`](Self::output_len) samples to the start of

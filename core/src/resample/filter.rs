@@ -71,13 +71,19 @@ impl Pass {
     #[inline(always)]
     pub(crate) fn pairs<const R: usize>(&self) -> impl Iterator<Item = (usize, &[i32; R])> {
         let coefs = self.coefs.as_chunks().0;
-        self.lanes[..self.pairs].iter().map(|&lane| usize::from(lane)).zip(coefs)
+        self.lanes[..self.pairs]
+            .iter()
+            .map(|&lane| usize::from(lane))
+            .zip(coefs)
     }
 
     /// As [`pairs`](Self::pairs), the number of rows known only now.
     pub(crate) fn pairs_by(&self, rows: usize) -> impl Iterator<Item = (usize, &[i32])> {
         let coefs = self.coefs.chunks_exact(rows);
-        self.lanes[..self.pairs].iter().map(|&lane| usize::from(lane)).zip(coefs)
+        self.lanes[..self.pairs]
+            .iter()
+            .map(|&lane| usize::from(lane))
+            .zip(coefs)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A code is a small floating-point number: sign, three bits of exponent, four of mantissa. So the
 //! encoders let the conversion of the magnitude to `f32` find exponent and mantissa, and the
-//! decoders shift by each bit of the exponent in turn, which needs no shift by lane.
+//! decoders multiply the mantissa by a power of two that a byte shuffle looks up.
 
 use fearless_simd::prelude::*;
 use fearless_simd::{Simd, dispatch};
@@ -12,7 +12,7 @@ use crate::g711::{Variant, alaw, mulaw};
 
 /// Decodes `src` into `dst`, which is as long.
 pub fn decode_mulaw(level: Level, src: &[u8], dst: &mut [i16]) {
-    if level.is_fallback() || src.len() < MIN_LEN {
+    if lacks_shuffle(level) || src.len() < MIN_LEN {
         scalar::decode_mulaw(src, dst);
     } else {
         dispatch!(level, simd => decode::<_, false>(simd, src, dst));
@@ -21,7 +21,7 @@ pub fn decode_mulaw(level: Level, src: &[u8], dst: &mut [i16]) {
 
 /// Decodes `src` into `dst`, which is as long.
 pub fn decode_alaw(level: Level, src: &[u8], dst: &mut [i16]) {
-    if level.is_fallback() || src.len() < MIN_LEN {
+    if lacks_shuffle(level) || src.len() < MIN_LEN {
         scalar::decode_alaw(src, dst);
     } else {
         dispatch!(level, simd => decode::<_, true>(simd, src, dst));
@@ -55,15 +55,9 @@ fn decode<S: Simd, const ALAW: bool>(simd: S, src: &[u8], dst: &mut [i16]) {
     let mut at = 0;
     while let Some(start) = vector_start(at, src.len(), S::u8s::LEN) {
         let codes = S::u8s::from_slice(simd, &src[start..start + S::u8s::LEN]);
-        let (low, high) = codes.widen();
-        let (to_low, to_high) = dst[start..start + S::u8s::LEN].split_at_mut(S::i16s::LEN);
-        if ALAW {
-            expand_alaw(simd, low.bitcast()).store_slice(to_low);
-            expand_alaw(simd, high.bitcast()).store_slice(to_high);
-        } else {
-            expand_mulaw(simd, low.bitcast()).store_slice(to_low);
-            expand_mulaw(simd, high.bitcast()).store_slice(to_high);
-        }
+        let (low, high) = expand::<S, ALAW>(simd, codes);
+        low.store_slice(&mut dst[start..start + S::i16s::LEN]);
+        high.store_slice(&mut dst[start + S::i16s::LEN..start + S::u8s::LEN]);
         at = start + S::u8s::LEN;
     }
 }
@@ -126,44 +120,79 @@ fn float_bits<S: Simd>(_: S, magnitudes: S::i16s) -> S::i16s {
     (low >> 19).relaxed_narrow(high >> 19)
 }
 
-/// Samples of codes, given as 16-bit numbers 0 to 255.
+/// Samples of codes: the mantissa times a power of two with the code's sign, both times 4 to fill
+/// 16 bits, less the bias of μ-law.
 #[inline(always)]
-fn expand_mulaw<S: Simd>(simd: S, codes: S::i16s) -> S::i16s {
-    let plain = codes ^ S::i16s::splat(simd, 0xFF);
-    let bias = S::i16s::splat(simd, mulaw::BIAS as i16);
-    let step = (plain & S::i16s::splat(simd, 0x0F)) << 1;
-    let scaled = scale::<S>(step + bias, plain << 9, plain << 10, plain << 11);
-    let sign = (plain << 8) >> 15;
-    (((scaled - bias) << 2) ^ sign) - sign
+fn expand<S: Simd, const ALAW: bool>(simd: S, codes: S::u8s) -> (S::i16s, S::i16s) {
+    // Inverted so that the top bit is set for negative samples in both laws.
+    let line = if ALAW { alaw::EVEN_BITS | 0x80 } else { 0xFF };
+    let plain = codes ^ S::u8s::splat(simd, line);
+    let segment = plain >> 4;
+    let [low, high] = if ALAW { ALAW_POWERS } else { MULAW_POWERS };
+    let low = shuffle::<S>(simd, low, segment);
+    let high = shuffle::<S>(simd, high, segment);
+    let steps = (plain << 3) & S::u8s::splat(simd, 0x78);
+    let mantissa = if ALAW {
+        steps + shuffle::<S>(simd, ALAW_OFFSETS, segment)
+    } else {
+        steps + S::u8s::splat(simd, 4 * mulaw::BIAS as u8)
+    };
+    let (low_power, high_power) = low.interleave(high);
+    let (low, high) = mantissa.widen();
+    (
+        multiply::<S, ALAW>(simd, low.bitcast(), low_power.bitcast()),
+        multiply::<S, ALAW>(simd, high.bitcast(), high_power.bitcast()),
+    )
 }
 
-/// Samples of codes, given as 16-bit numbers 0 to 255.
 #[inline(always)]
-fn expand_alaw<S: Simd>(simd: S, codes: S::i16s) -> S::i16s {
-    let plain = codes ^ S::i16s::splat(simd, alaw::EVEN_BITS.into());
-    let zero = S::i16s::splat(simd, 0);
-    let segment = (plain >> 4) & S::i16s::splat(simd, 7);
-    // The first segment has the second one's step but not its offset.
-    let offset = ((zero - segment) >> 15) & S::i16s::splat(simd, 32);
-    let exponent = (segment - S::i16s::splat(simd, 1)).max(zero);
-    let step = ((plain & S::i16s::splat(simd, 0x0F)) << 1) + S::i16s::splat(simd, 1);
-    let scaled = scale::<S>(
-        step + offset,
-        exponent << 13,
-        exponent << 14,
-        exponent << 15,
-    );
-    let sign = ((plain ^ S::i16s::splat(simd, 0x80)) << 8) >> 15;
-    ((scaled << 3) ^ sign) - sign
+fn multiply<S: Simd, const ALAW: bool>(simd: S, mantissa: S::i16s, power: S::i16s) -> S::i16s {
+    let product = mantissa * power;
+    if ALAW {
+        return product;
+    }
+    let bias = 4 * mulaw::BIAS as i16;
+    let twice = (power >> 15) & S::i16s::splat(simd, 2 * bias);
+    product + twice - S::i16s::splat(simd, bias)
 }
 
-/// `value << exponent`, the exponent given by three numbers that are negative where its bits of
-/// value 4, 2 and 1 are set.
 #[inline(always)]
-fn scale<S: Simd>(value: S::i16s, four: S::i16s, two: S::i16s, one: S::i16s) -> S::i16s {
-    let value = value + (value & (one >> 15));
-    let value = value ^ ((value ^ (value << 2)) & (two >> 15));
-    value ^ ((value ^ (value << 4)) & (four >> 15))
+fn shuffle<S: Simd>(simd: S, table: [u8; 16], indices: S::u8s) -> S::u8s {
+    S::u8s::block_splat(table.simd_into(simd)).swizzle_dyn_within_blocks(indices)
+}
+
+/// Whether a byte shuffle would be done byte by byte, slower than the tables.
+fn lacks_shuffle(level: Level) -> bool {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    return level.as_sse4_2().is_none();
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+    level.is_fallback()
+}
+
+/// Low and high bytes of `2^segment`, negative for the upper eight.
+const MULAW_POWERS: [[u8; 16]; 2] = bytes_of_powers([0, 1, 2, 3, 4, 5, 6, 7]);
+
+/// As [`MULAW_POWERS`], of twice the step: the first two segments have the same.
+const ALAW_POWERS: [[u8; 16]; 2] = bytes_of_powers([1, 1, 2, 3, 4, 5, 6, 7]);
+
+/// Four times the middle of a segment's first step: only the first segment starts at 0.
+const ALAW_OFFSETS: [u8; 16] = {
+    let mut offsets = [4 * 33; 16];
+    offsets[0] = 4;
+    offsets[8] = 4;
+    offsets
+};
+
+const fn bytes_of_powers(exponents: [u32; 8]) -> [[u8; 16]; 2] {
+    let mut bytes = [[0; 16]; 2];
+    let mut segment = 0;
+    while segment < 16 {
+        let power = 1_i16 << exponents[segment % 8];
+        let [low, high] = if segment < 8 { power } else { -power }.to_le_bytes();
+        (bytes[0][segment], bytes[1][segment]) = (low, high);
+        segment += 1;
+    }
+    bytes
 }
 
 /// The widest vector; shorter slices are not worth a dispatch.

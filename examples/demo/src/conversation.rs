@@ -22,9 +22,14 @@ impl Conversation {
     /// Reads `caller-1.wav`, `caller-1.txt` and so on from `directory`.
     pub(crate) fn load(directory: &Path) -> anyhow::Result<Self> {
         let lines = |who: &str, count: usize| -> anyhow::Result<Vec<Line>> {
-            (1..=count).map(|n| Line::load(directory, &format!("{who}-{n}"))).collect()
+            (1..=count)
+                .map(|n| Line::load(directory, &format!("{who}-{n}")))
+                .collect()
         };
-        Ok(Self { caller: lines("caller", 3)?, agent: lines("agent", 4)? })
+        Ok(Self {
+            caller: lines("caller", 3)?,
+            agent: lines("agent", 4)?,
+        })
     }
 
     /// The caller's part: waits for the agent to finish, but speaks over the third answer.
@@ -39,7 +44,11 @@ impl Conversation {
             });
             steps.push(Step::Say(line.speech.clone()));
         }
-        steps.extend([Step::WaitAgentStarts, Step::WaitAgentSilent(THINKING), Step::HangUp]);
+        steps.extend([
+            Step::WaitAgentStarts,
+            Step::WaitAgentSilent(THINKING),
+            Step::HangUp,
+        ]);
         steps
     }
 }

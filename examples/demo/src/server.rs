@@ -64,12 +64,19 @@ impl Server {
             .context("the server does not say where it listens")?
             .context("the server did not start")?
             .parse()?;
-        Ok(Self { address, child, reader })
+        Ok(Self {
+            address,
+            child,
+            reader,
+        })
     }
 
     /// Sends SIGTERM and waits until the server has ended of its own accord, all of its log read.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
-        let pid = self.child.id().context("the server has ended before it was told to")?;
+        let pid = self
+            .child
+            .id()
+            .context("the server has ended before it was told to")?;
         let pid = Pid::from_raw(i32::try_from(pid)?).context("no process has the id 0")?;
         kill_process(pid, Signal::TERM)?;
         let Ok(status) = timeout(STOP_TIMEOUT, self.child.wait()).await else {
@@ -89,8 +96,12 @@ pub(crate) struct WallClock {
 
 impl WallClock {
     pub(crate) fn since(epoch: Instant) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { epoch_us: now.as_micros() as i128 - epoch.elapsed().as_micros() as i128 }
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            epoch_us: now.as_micros() as i128 - epoch.elapsed().as_micros() as i128,
+        }
     }
 
     /// Seconds from the epoch to `line`.

@@ -69,6 +69,7 @@ impl Line {
 /// Index of the agent's line that the caller speaks over, and of the caller's line that does so.
 pub(crate) const INTERRUPTED: usize = 2;
 
-const HEARD_BEFORE_BARGE_IN: Duration = Duration::from_millis(1_500);
+/// In the middle of a word, some 50 ms before the model can notice.
+const HEARD_BEFORE_BARGE_IN: Duration = Duration::from_millis(1_650);
 /// More than the longest pause within a line, so that nobody is interrupted by mistake.
 const THINKING: Duration = Duration::from_millis(500);

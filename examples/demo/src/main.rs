@@ -6,7 +6,6 @@ mod conversation;
 mod picture;
 mod progress;
 mod report;
-mod server;
 mod signal;
 
 use std::{
@@ -20,6 +19,7 @@ use std::{
 use anyhow::{Context, ensure};
 use clap::{Parser, ValueEnum};
 use serde_json::Value;
+use trunkline_demo::{Server, WallClock};
 use trunkline_simulators::{
     Clock, Log,
     openai::{self, Answer, SessionRecord, Turn},
@@ -28,7 +28,6 @@ use trunkline_simulators::{
 
 use analysis::Measured;
 use conversation::Conversation;
-use server::{Server, WallClock};
 
 /// Plays a conversation of three turns and one barge-in through the bridge server, measures it,
 /// and fails if anything about it is wrong.

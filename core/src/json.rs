@@ -248,7 +248,7 @@ impl<'a> Value<'a> {
     pub(crate) fn as_integer(self) -> Option<u64> {
         match self {
             Self::Number(text) => parse_integer(text),
-            Self::String(string) => parse_integer(string.as_plain()?),
+            Self::String(string) => parse_integer(string.name(&mut [0; _])),
             _ => None,
         }
     }

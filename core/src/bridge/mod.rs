@@ -267,7 +267,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         }
         self.push_to_model(ModelCommand::ToolOutput { call_id, output })?;
         self.dialog.answer_call(call_id);
-        if self.dialog.has_request() {
+        if self.dialog.owes() {
             return Ok(());
         }
         self.owe_response(None, true)

@@ -23,7 +23,10 @@ pub(super) struct Dialog {
     creates_response: bool,
     silence: Duration,
     active: Option<Id>,
-    owed: Owed,
+    /// A response is to be asked for as soon as it may.
+    is_owed: bool,
+    /// A response was asked for, and none has been created since.
+    is_requested: bool,
     /// The response owed is the one that tool outputs call for.
     is_owed_for_tools: bool,
     /// Until when the response that voice detection starts by itself is waited for.
@@ -44,15 +47,6 @@ pub(super) enum Session {
     Mismatched,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owed {
-    Nothing,
-    /// To be asked for as soon as it may.
-    Response,
-    /// Asked for; neither created nor refused so far.
-    Requested,
-}
-
 #[derive(Clone, Copy, Debug)]
 struct Call {
     id: Id,
@@ -71,7 +65,8 @@ impl Dialog {
             creates_response: true,
             silence: Duration::ZERO,
             active: None,
-            owed: Owed::Nothing,
+            is_owed: false,
+            is_requested: false,
             is_owed_for_tools: false,
             answer_until: None,
             calls: [None; MAX_CALLS],
@@ -99,13 +94,8 @@ impl Dialog {
 
     /// The session is gone; the next one's items begin at `line_start`. What is owed stays owed.
     pub(super) fn disconnect(&mut self, line_start: u64) {
-        let owed = if self.owed == Owed::Nothing {
-            Owed::Nothing
-        } else {
-            Owed::Response
-        };
         *self = Self {
-            owed,
+            is_owed: self.is_owed || self.is_requested,
             is_owed_for_tools: self.is_owed_for_tools,
             events: self.events,
             line_start,
@@ -130,8 +120,11 @@ impl Dialog {
 
     pub(super) fn response_created(&mut self, id: Id) {
         self.active = Some(id);
-        // Whoever asked for it: it answers all the conversation holds by now.
-        self.owed = Owed::Nothing;
+        if !self.is_requested {
+            // Voice detection's own answers all that the conversation holds by now.
+            self.is_owed = false;
+        }
+        self.is_requested = false;
         self.answer_until = None;
     }
 
@@ -165,23 +158,20 @@ impl Dialog {
 
     /// A response is owed, for the application or for tool outputs.
     pub(super) fn owe(&mut self, is_for_tools: bool) {
-        self.owed = Owed::Response;
+        self.is_owed = true;
         self.is_owed_for_tools = is_for_tools;
     }
 
+    /// A response waits to be asked for.
     pub(super) fn owes(&self) -> bool {
-        self.owed == Owed::Response
-    }
-
-    /// A response is owed or asked for.
-    pub(super) fn has_request(&self) -> bool {
-        self.owed != Owed::Nothing
+        self.is_owed
     }
 
     /// The response owed may be asked for now.
     pub(super) fn is_response_due(&self, now: Duration) -> bool {
         self.session == Session::Ready
-            && self.owes()
+            && self.is_owed
+            && !self.is_requested
             && self.active.is_none()
             && !self.is_caller_speaking
             && self.answer_until.is_none_or(|until| until <= now)
@@ -189,23 +179,24 @@ impl Dialog {
     }
 
     pub(super) fn response_requested(&mut self) {
-        self.owed = Owed::Requested;
+        self.is_owed = false;
+        self.is_requested = true;
     }
 
-    /// The request met another response: it is made again after that one.
+    /// The request met another response, which may have been created before it or since: it is made
+    /// again after that one.
     pub(super) fn request_collided(&mut self) {
-        if self.owed == Owed::Requested {
-            self.owed = Owed::Response;
-        }
+        self.is_owed = true;
+        self.is_requested = false;
     }
 
     pub(super) fn request_refused(&mut self) {
-        self.owed = Owed::Nothing;
+        self.is_requested = false;
     }
 
     /// When waiting for voice detection's own response ends.
     pub(super) fn patience_ends(&self) -> Option<Duration> {
-        self.answer_until.filter(|_| self.owes())
+        self.answer_until.filter(|_| self.is_owed)
     }
 
     /// Whether the call is new; then it is remembered.

@@ -66,9 +66,20 @@ pub(crate) struct Pass {
 
 impl Pass {
     /// For each pair: its lane, counted from the group's oldest (the second stream's lanes from
-    /// [`STREAM`]), and per row two taps, the older sample's in the low half.
-    pub(crate) fn pairs(&self) -> impl Iterator<Item = (usize, &[i32])> {
-        let coefs = self.coefs.chunks_exact(self.rows);
+    /// [`STREAM`]), and per row two taps, the older sample's in the low half. `R` is the number of
+    /// rows.
+    #[inline(always)]
+    pub(crate) fn pairs<const R: usize>(&self) -> impl Iterator<Item = (usize, &[i32; R])> {
+        let coefs = self.coefs.as_chunks().0;
+        self.lanes[..self.pairs]
+            .iter()
+            .map(|&lane| usize::from(lane))
+            .zip(coefs)
+    }
+
+    /// As [`pairs`](Self::pairs), the number of rows known only now.
+    pub(crate) fn pairs_by(&self, rows: usize) -> impl Iterator<Item = (usize, &[i32])> {
+        let coefs = self.coefs.chunks_exact(rows);
         self.lanes[..self.pairs]
             .iter()
             .map(|&lane| usize::from(lane))
@@ -79,9 +90,8 @@ impl Pass {
 /// Groups computed at a time: 20 ms for every ratio, so that a frame is one block.
 pub(crate) const BLOCK: usize = 160;
 
-/// Lanes of one stream in the kernel's buffer: history, a block, and room for the widest kernel to
-/// run over the end.
-pub(crate) const STREAM: usize = 288;
+/// Lanes of one stream in the kernel's buffer: history and a block.
+pub(crate) const STREAM: usize = MAX_HISTORY + BLOCK + 1;
 
 /// Largest [`Filter::history`].
 pub(crate) const MAX_HISTORY: usize = 63;

@@ -47,3 +47,6 @@ pub fn levels() -> impl Iterator<Item = Level> {
     }
     levels.into_iter().flatten()
 }
+
+#[cfg(test)]
+mod tests;

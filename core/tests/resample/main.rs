@@ -1,10 +1,12 @@
-//! Resampling: the streaming contract, and the frequency response measured on the running filters.
+//! Resampling: the streaming contract here, the frequency response and the rates beyond 8, 16 and
+//! 24 kHz in the modules.
 
-use std::f64::consts::TAU;
+#[cfg(feature = "any-rate")]
+mod any_rate;
+mod response;
+mod spectrum;
 
 use proptest::prelude::*;
-use realfft::RealFftPlanner;
-use realfft::num_complex::Complex;
 use trunkline::resample::{Profile, Resampler};
 use trunkline::{Downsampler, Error, Upsampler};
 
@@ -131,10 +133,6 @@ const fn promise(
 impl Promise {
     fn resampler(&self) -> Resampler {
         Resampler::with_profile(self.from_hz, self.to_hz, self.profile).unwrap()
-    }
-
-    fn lower_hz(&self) -> f64 {
-        f64::from(self.from_hz.min(self.to_hz))
     }
 
     /// The output for `input` in one call.
@@ -270,123 +268,6 @@ fn the_published_delay_is_the_filters_own_and_short() {
 }
 
 #[test]
-fn the_pass_band_is_flat_and_the_delay_the_same_at_every_frequency() {
-    for promise in PROMISES {
-        for tone in tones(promise, 0.0, promise.passband_hz) {
-            let spectrum = spectrum_of_tones(promise, &[(tone, 30_000.0)]);
-            let gain = spectrum[tone];
-            let deviation = decibels(gain.norm()).abs();
-            assert!(
-                deviation <= promise.ripple_db,
-                "{promise:?} {tone}: {deviation} dB"
-            );
-            // What is left of the phase after the published delay, in output samples.
-            let radians_per_sample = TAU * hertz(tone) / f64::from(promise.to_hz);
-            let turned = gain * Complex::cis(radians_per_sample * promise.delay as f64);
-            let error = turned.arg() / radians_per_sample;
-            assert!(
-                error.abs() < 0.002,
-                "{promise:?} {tone}: delay off by {error} samples"
-            );
-        }
-    }
-}
-
-#[test]
-fn images_are_rejected_when_going_up() {
-    for promise in PROMISES
-        .into_iter()
-        .filter(|promise| promise.to_hz > promise.from_hz)
-    {
-        // Tones whose first image lies in the stop band.
-        for tone in tones(promise, 0.0, promise.lower_hz() - promise.stopband_hz) {
-            let spectrum = spectrum_of_tones(promise, &[(tone, 30_000.0)]);
-            let worst = worst_other_than(&spectrum, tone);
-            assert!(
-                worst <= -promise.rejection_db,
-                "{promise:?} {tone}: {worst} dB"
-            );
-        }
-    }
-}
-
-#[test]
-fn aliases_are_rejected_when_going_down() {
-    // A tone that passes keeps the alias, one or two steps of 16 bits, from being rounded away.
-    const COMPANION: usize = 41;
-    for promise in PROMISES
-        .into_iter()
-        .filter(|promise| promise.to_hz < promise.from_hz)
-    {
-        for tone in tones(
-            promise,
-            promise.stopband_hz,
-            f64::from(promise.from_hz) / 2.0,
-        ) {
-            let spectrum = spectrum_of_tones(promise, &[(tone, 25_000.0), (COMPANION, 5_000.0)]);
-            let worst = worst_other_than(&spectrum, COMPANION);
-            assert!(
-                worst <= -promise.rejection_db,
-                "{promise:?} {tone}: {worst} dB"
-            );
-        }
-    }
-}
-
-/// That is what makes a Voice filter −6 dB at half the lower rate, and says how it rolls off.
-#[test]
-fn in_the_transition_band_of_voice_a_tone_and_its_image_make_one_whole() {
-    for promise in PROMISES
-        .into_iter()
-        .filter(|promise| promise.profile == Profile::Voice && promise.to_hz > promise.from_hz)
-    {
-        for tone in tones(promise, promise.passband_hz, promise.lower_hz() / 2.0) {
-            let spectrum = spectrum_of_tones(promise, &[(tone, 20_000.0)]);
-            let image = (promise.lower_hz() / RESOLUTION_HZ) as usize - tone;
-            let whole = spectrum[tone].norm() + spectrum[image].norm();
-            assert!((whole - 1.0).abs() < 1e-4, "{promise:?} {tone}: {whole}");
-        }
-    }
-}
-
-/// At −20 dBFS, against the noise that rounding the input and the output alone would leave in the
-/// pass band: 1/12 of a squared step each, evenly spread over the band of its rate; outputs that are
-/// copies of the input are not rounded again.
-#[test]
-fn the_signal_to_noise_ratio_is_that_of_16_bits() {
-    const AMPLITUDE: f64 = 3_276.8;
-    for promise in PROMISES {
-        let mut noise = 0.0;
-        let mut count = 0.0;
-        for tone in tones(promise, 200.0, promise.passband_hz) {
-            let spectrum = spectrum_of_tones(promise, &[(tone, AMPLITUDE)]);
-            let passed = (promise.passband_hz / RESOLUTION_HZ) as usize;
-            let others = (1..=passed).filter(|&bin| bin != tone);
-            noise += others.map(|bin| spectrum[bin].norm_sqr()).sum::<f64>();
-            count += 1.0;
-        }
-        let measured = -10.0 * (noise / count).log10();
-
-        let share = |rate: u32| promise.passband_hz / (f64::from(rate) / 2.0);
-        let computed = match (promise.from_hz, promise.to_hz, promise.profile) {
-            (8_000, 24_000, Profile::Voice) | (16_000, 24_000, _) => 2.0 / 3.0,
-            (8_000, 16_000, _) => 0.5,
-            _ => 1.0,
-        };
-        let rounding = (share(promise.from_hz) + share(promise.to_hz) * computed) / 12.0;
-        let ideal = 10.0 * (AMPLITUDE.powi(2) / 2.0 / rounding).log10();
-        println!(
-            "{} to {} {:?}: {measured:.1} dB of {ideal:.1}",
-            promise.from_hz, promise.to_hz, promise.profile
-        );
-        assert!(
-            measured >= ideal - 0.5,
-            "{promise:?}: {measured} dB of {ideal}"
-        );
-    }
-}
-
-#[test]
 fn a_short_destination_is_refused_and_nothing_is_taken() {
     for promise in PROMISES {
         let input = noise(960);
@@ -511,11 +392,7 @@ fn a_day_of_audio_keeps_its_exact_length() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: cases(),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(config())]
 
     #[test]
     fn any_partition_of_the_input_gives_the_samples_of_one_call(
@@ -593,56 +470,6 @@ proptest! {
     }
 }
 
-/// Bins of the spectra below; all tones lie on one.
-const RESOLUTION_HZ: f64 = 25.0;
-
-fn hertz(bin: usize) -> f64 {
-    bin as f64 * RESOLUTION_HZ
-}
-
-/// Every bin from just above `low` to `high`.
-fn tones(promise: Promise, low: f64, high: f64) -> impl Iterator<Item = usize> {
-    let nyquist = f64::from(promise.from_hz) / 2.0;
-    let first = (low / RESOLUTION_HZ).ceil().max(1.0) as usize;
-    let last = (high.min(nyquist - RESOLUTION_HZ) / RESOLUTION_HZ) as usize;
-    first..=last
-}
-
-/// Spectrum of the settled output for tones and their amplitudes, relative to the first tone's
-/// amplitude and phase.
-fn spectrum_of_tones(promise: Promise, tones: &[(usize, f64)]) -> Vec<Complex<f64>> {
-    let window_in = (f64::from(promise.from_hz) / RESOLUTION_HZ) as usize;
-    let window_out = (f64::from(promise.to_hz) / RESOLUTION_HZ) as usize;
-    // Two windows: the filter settles in the first, the second starts at phase 0 again.
-    let input: Vec<i16> = (0..2 * window_in)
-        .map(|at| {
-            let turns = at as f64 / window_in as f64;
-            let sum = tones
-                .iter()
-                .map(|&(bin, level)| level * (TAU * bin as f64 * turns).sin());
-            sum.sum::<f64>().round() as i16
-        })
-        .collect();
-    let output = promise.resample(&input);
-    let mut samples: Vec<f64> = output[window_out..].iter().map(|&x| x.into()).collect();
-    let fft = RealFftPlanner::new().plan_fft_forward(window_out);
-    let mut spectrum = fft.make_output_vec();
-    fft.process(&mut samples, &mut spectrum).unwrap();
-    // A sine is -i/2 times the window in its bin.
-    let unit = Complex::new(0.0, -tones[0].1 * window_out as f64 / 2.0);
-    spectrum.into_iter().map(|x| x / unit).collect()
-}
-
-/// The strongest bin but one, in dB.
-fn worst_other_than(spectrum: &[Complex<f64>], tone: usize) -> f64 {
-    let others = spectrum.iter().enumerate().filter(|&(bin, _)| bin != tone);
-    decibels(others.map(|(_, x)| x.norm()).fold(0.0, f64::max))
-}
-
-fn decibels(ratio: f64) -> f64 {
-    20.0 * ratio.log10()
-}
-
 fn noise(len: usize) -> Vec<i16> {
     let mut state = 0x2545_F491_u32;
     (0..len)
@@ -656,9 +483,13 @@ fn noise(len: usize) -> Vec<i16> {
 }
 
 /// Random cases per property: `TRUNKLINE_CASES`, or few enough for every build.
-fn cases() -> u32 {
-    std::env::var("TRUNKLINE_CASES")
+fn config() -> ProptestConfig {
+    let cases = std::env::var("TRUNKLINE_CASES")
         .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(48)
+        .and_then(|text| text.parse().ok());
+    ProptestConfig {
+        cases: cases.unwrap_or(48),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
 }

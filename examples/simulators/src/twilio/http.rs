@@ -7,6 +7,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use hmac::{Hmac, KeyInit, Mac};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
+use hyper::client::conn::http1::Builder;
 use hyper_util::rt::TokioIo;
 use sha1::Sha1;
 use tokio::net::TcpStream;
@@ -50,8 +51,10 @@ pub(super) async fn post(
     tokio::time::timeout(TIME_LIMIT, async {
         let url_parts = UrlParts::new(url)?;
         let stream = url_parts.connect(connect_to).await?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let (mut sender, connection) = Builder::new()
+            .title_case_headers(true)
+            .handshake(TokioIo::new(stream))
+            .await?;
         let driver = tokio::spawn(connection);
         let body = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)

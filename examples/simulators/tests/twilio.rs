@@ -498,8 +498,8 @@ async fn a_server_that_does_not_read_is_reported_and_does_not_hold_up_the_caller
         async move {
             let sid = stream_sid(&mut socket).await;
             // More to echo than fits into the queue and the buffers of the connection.
-            let name = "x".repeat(20_000);
-            for _ in 0..1_000 {
+            let name = "x".repeat(10_000);
+            for _ in 0..700 {
                 send_json(&mut socket, mark(&sid, &name)).await;
             }
             let _ = finished.changed().await;

@@ -6,6 +6,7 @@ use crate::{
     Error, JsonStr,
     dialect::{AudioFormat, SessionState},
     id::{Ascii, Id},
+    playback::Unheard,
 };
 
 /// The model's side of the call: its session, its one active response and the one it owes.
@@ -31,6 +32,10 @@ pub(super) struct Dialog {
     is_owed_for_tools: bool,
     /// Until when the response that voice detection starts by itself is waited for.
     answer_until: Option<Duration>,
+    /// The last truncation asked for, until another one is.
+    last_cut: Option<Truncation>,
+    /// Audio that we have received and the model, by its refusals, does not hold yet.
+    cut_margin_ms: u64,
     calls: [Option<Call>; MAX_CALLS],
     discarded: [Option<Id>; MAX_DISCARDED],
     events: u32,
@@ -45,6 +50,14 @@ pub(super) enum Session {
     Ready,
     /// Set to another format; audio is held back.
     Mismatched,
+}
+
+/// A truncation as it was sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Truncation {
+    pub(super) item_id: Id,
+    pub(super) content_index: u32,
+    pub(super) audio_end_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +82,8 @@ impl Dialog {
             is_requested: false,
             is_owed_for_tools: false,
             answer_until: None,
+            last_cut: None,
+            cut_margin_ms: 0,
             calls: [None; MAX_CALLS],
             discarded: [None; MAX_DISCARDED],
             events: 0,
@@ -241,6 +256,34 @@ impl Dialog {
         self.calls.iter().flatten().any(|call| !call.is_answered)
     }
 
+    /// Where to truncate a part of which `heard_ms` were heard and `received_ms` received.
+    pub(super) fn cut_at(&mut self, unheard: &Unheard<'_>, heard_ms: u64) -> Result<u64, Error> {
+        let held_ms = unheard.received_ms.saturating_sub(self.cut_margin_ms);
+        let audio_end_ms = heard_ms.min(held_ms);
+        self.last_cut = Some(Truncation {
+            item_id: Id::new(unheard.item_id, "item_id")?,
+            content_index: unheard.content_index,
+            audio_end_ms,
+        });
+        Ok(audio_end_ms)
+    }
+
+    /// The last truncation was refused: the model holds less than it has sent. It has been seen
+    /// 85 ms behind on live calls, so each refusal moves the point back by
+    /// [`CUT_STEP_MS`], now and from now on. `None` once there is nothing left to try.
+    pub(super) fn cut_refused(&mut self) -> Option<Truncation> {
+        let refused = self.last_cut.take()?;
+        self.cut_margin_ms = (self.cut_margin_ms + CUT_STEP_MS).min(MAX_CUT_MARGIN_MS);
+        self.last_cut = refused
+            .audio_end_ms
+            .checked_sub(CUT_STEP_MS)
+            .map(|audio_end_ms| Truncation {
+                audio_end_ms,
+                ..refused
+            });
+        self.last_cut
+    }
+
     /// An id for our next client event: what it is for, and a running number.
     pub(super) fn event_id(&mut self, purpose: Purpose) -> EventId {
         self.events = self.events.wrapping_add(1);
@@ -294,6 +337,9 @@ const EVENT_PREFIX: &str = "tl_";
 /// After a turn, voice detection's own response comes within milliseconds; if it has not by then,
 /// it will not.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
+/// How far a refused truncation is moved back.
+const CUT_STEP_MS: u64 = 100;
+const MAX_CUT_MARGIN_MS: u64 = 500;
 const MAX_CALLS: usize = 16;
 /// Deltas trail an interruption by a round trip, in which no more responses than this can begin.
 const MAX_DISCARDED: usize = 4;

@@ -7,7 +7,7 @@ use fearless_simd::prelude::*;
 use fearless_simd::{Simd, dispatch};
 
 use super::Level;
-use crate::resample::filter::{BLOCK, Filter, MAX_STREAMS, Pair, Pass, STREAM, unpack};
+use crate::resample::filter::{BLOCK, Filter, MAX_STREAMS, Pass, STREAM, unpack};
 
 /// Filters whole groups. `old` is the history and the samples of a group begun; `new` completes
 /// that and adds more; `dst` takes the outputs and its length says how many groups there are, at
@@ -165,60 +165,63 @@ fn interleave<const N: usize>(rows: [&[i16; BLOCK]; N], dst: &mut [i16]) {
 fn gather(filter: &Filter, old: &[i16], new: &[i16]) -> Lanes {
     let mut lanes = [0; MAX_STREAMS * STREAM];
     for (stream, &pair) in lanes.chunks_exact_mut(STREAM).zip(filter.streams) {
-        match filter.group_in {
-            1 => gather_stream::<1>(filter, pair, old, new, stream),
-            2 => gather_stream::<2>(filter, pair, old, new, stream),
-            _ => gather_stream::<3>(filter, pair, old, new, stream),
+        // Constant places in the group let the compiler drop every bounds check in the loops.
+        match (filter.group_in, pair.low, pair.high) {
+            (1, 0, 1) => gather_stream::<1, 0, 1>(filter, old, new, stream),
+            (2, 0, 1) => gather_stream::<2, 0, 1>(filter, old, new, stream),
+            (2, 0, 2) => gather_stream::<2, 0, 2>(filter, old, new, stream),
+            (2, 1, 3) => gather_stream::<2, 1, 3>(filter, old, new, stream),
+            (3, 0, 3) => gather_stream::<3, 0, 3>(filter, old, new, stream),
+            (3, 1, 2) => gather_stream::<3, 1, 2>(filter, old, new, stream),
+            _ => unreachable!("every stream of every filter is above"),
         }
     }
     lanes
 }
 
 #[inline(always)]
-fn gather_stream<const P: usize>(
+fn gather_stream<const P: usize, const LOW: usize, const HIGH: usize>(
     filter: &Filter,
-    pair: Pair,
     old: &[i16],
     new: &[i16],
     lanes: &mut [i32],
 ) {
     let (history, begun) = old.split_at(filter.history * P);
-    fill::<P>(lanes, 0, pair, history);
+    fill::<P, LOW, HIGH>(lanes, 0, history);
     if begun.is_empty() {
-        fill::<P>(lanes, filter.history, pair, new);
+        fill::<P, LOW, HIGH>(lanes, filter.history, new);
     } else {
         let (completing, rest) = new.split_at(P - begun.len());
         let mut group = [0; P];
         group[..begun.len()].copy_from_slice(begun);
         group[begun.len()..].copy_from_slice(completing);
-        fill::<P>(lanes, filter.history, pair, &group);
-        fill::<P>(lanes, filter.history + 1, pair, rest);
+        fill::<P, LOW, HIGH>(lanes, filter.history, &group);
+        fill::<P, LOW, HIGH>(lanes, filter.history + 1, rest);
     }
 }
 
 /// Lays whole groups out as the lanes from `at` on. The last lane's high half stays 0 when it
 /// belongs to a group that is yet to come.
 #[inline(always)]
-fn fill<const P: usize>(lanes: &mut [i32], at: usize, pair: Pair, samples: &[i16]) {
-    let Pair { low, high } = pair;
-    let groups = samples.chunks_exact(P);
-    if high < P {
+fn fill<const P: usize, const LOW: usize, const HIGH: usize>(
+    lanes: &mut [i32],
+    at: usize,
+    samples: &[i16],
+) {
+    let groups = samples.as_chunks::<P>().0;
+    let Some(last) = groups.last() else { return };
+    if HIGH < P {
         for (lane, group) in lanes[at..].iter_mut().zip(groups) {
-            *lane = pack(group[low], group[high]);
+            *lane = pack(group[LOW], group[HIGH]);
         }
-        return;
-    }
-    let Some(&first) = samples.get(high - P) else {
-        return;
-    };
-    if at > 0 {
-        lanes[at - 1] |= i32::from(first) << 16;
-    }
-    let next = samples[P..].chunks_exact(P);
-    let last = groups.len() - 1;
-    lanes[at + last] = pack(samples[last * P + low], 0);
-    for ((lane, group), next) in lanes[at..].iter_mut().zip(groups).zip(next) {
-        *lane = pack(group[low], next[high - P]);
+    } else {
+        if at > 0 {
+            lanes[at - 1] |= i32::from(groups[0][HIGH - P]) << 16;
+        }
+        for ((lane, group), next) in lanes[at..].iter_mut().zip(groups).zip(&groups[1..]) {
+            *lane = pack(group[LOW], next[HIGH - P]);
+        }
+        lanes[at + groups.len() - 1] = pack(last[LOW], 0);
     }
 }
 

@@ -13,7 +13,7 @@
 pub use fearless_simd::Level;
 
 pub(crate) mod fir;
-pub(crate) mod g711;
+pub mod g711;
 pub(crate) mod scan;
 
 /// The best level of this machine; without `std`, the best one the build may rely on.

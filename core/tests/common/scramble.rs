@@ -36,7 +36,7 @@ fn write(text: &mut String, value: &Value, rng: &mut Rng, strangers: bool) {
         Value::String(string) => write_string(text, string, rng),
         Value::Number(number) if strangers && number.is_u64() => match rng.below(4) {
             0 => text.push_str(&format!("{number}.0")),
-            1 => text.push_str(&format!("{number}0e-1")),
+            1 => text.push_str(&format!("{number}.00E+0")),
             2 => text.push_str(&format!("\"{number}\"")),
             _ => text.push_str(&number.to_string()),
         },

@@ -138,3 +138,95 @@ pub(crate) fn config(max_message: usize, max_unsent: usize) -> WebSocketConfig {
 }
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{SinkExt, StreamExt};
+    use tokio::io::{DuplexStream, duplex};
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::*;
+
+    const LIMIT: usize = 64 << 10;
+
+    /// A peer and its other end, between them a pipe that holds 4 KiB each way.
+    async fn pair() -> (Peer<DuplexStream>, WebSocketStream<DuplexStream>) {
+        let (near, far) = duplex(4 << 10);
+        let near =
+            WebSocketStream::from_raw_socket(near, Role::Server, Some(config(1 << 10, LIMIT)));
+        let far = WebSocketStream::from_raw_socket(far, Role::Client, None);
+        (Peer::new(near.await), far.await)
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_does_not_read_is_heard_all_the_same_and_gone_at_the_limit() {
+        let (mut peer, mut far) = pair().await;
+        let frame = "x".repeat(400);
+        let mut sent = 0;
+        let gone = loop {
+            far.send(Message::text(sent.to_string())).await.unwrap();
+            match peer.send(&frame) {
+                Ok(()) => sent += 1,
+                Err(gone) => break gone,
+            }
+            let Incoming::Text(text) = peer.next().await else {
+                panic!("closed");
+            };
+            assert_eq!(text, (sent - 1).to_string());
+        };
+        assert!(matches!(gone, Gone::TooSlow), "{gone:?}");
+        assert!(
+            (LIMIT / 404..=(LIMIT + (4 << 10)) / 400).contains(&sent),
+            "{sent} frames"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_was_kept_for_a_slow_peer_reaches_it_in_order() {
+        let (mut peer, mut far) = pair().await;
+        for n in 0..100 {
+            peer.send(&format!("{n:0400}")).unwrap();
+        }
+        let reader = tokio::spawn(async move {
+            for n in 0..100 {
+                let message = far.next().await.unwrap().unwrap();
+                assert_eq!(message.into_text().unwrap(), format!("{n:0400}"));
+            }
+            far.close(None).await.unwrap();
+        });
+        assert!(matches!(peer.next().await, Incoming::Closed(_)));
+        reader.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_message_beyond_the_cap_is_not_read() {
+        let (mut peer, mut far) = pair().await;
+        far.send(Message::text("x".repeat(1 << 10))).await.unwrap();
+        assert!(matches!(peer.next().await, Incoming::Text(_)));
+        far.send(Message::text("x".repeat((1 << 10) + 1)))
+            .await
+            .unwrap();
+        assert!(matches!(peer.next().await, Incoming::Failed(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn closing_waits_for_the_peer_but_not_for_ever() {
+        let (mut peer, mut far) = pair().await;
+        let closing = tokio::spawn(async move {
+            let began = Instant::now();
+            peer.close(1000, "").await;
+            began.elapsed()
+        });
+        let Some(Ok(Message::Close(Some(frame)))) = far.next().await else {
+            panic!("no close frame");
+        };
+        assert_eq!(frame.code, CloseCode::Normal);
+        let _ = far.next().await;
+        assert!(closing.await.unwrap() < CLOSE_TIMEOUT);
+
+        let (mut peer, _deaf) = pair().await;
+        let began = Instant::now();
+        peer.close(1000, "").await;
+        assert!(began.elapsed() >= CLOSE_TIMEOUT);
+    }
+}

@@ -129,9 +129,13 @@ fn uplink(call: &CallRecord, session: &SessionRecord) -> anyhow::Result<Uplink> 
     let mut frames_in_flight = 0;
     for frame in &call.sent {
         let end_sample = (frame.first_sample + frame.samples) * ratio;
-        let append = session.appends.partition_point(|append| append.end_sample < end_sample);
+        let append = session
+            .appends
+            .partition_point(|append| append.end_sample < end_sample);
         match session.appends.get(append) {
-            Some(append) if frame.time >= ready => added.push(append.time - frame.time),
+            Some(append) if frame.time >= ready => {
+                added.push(append.time.saturating_sub(frame.time))
+            }
             Some(append) => held.push(append.time.saturating_sub(frame.time)),
             None => frames_in_flight += 1,
         }
@@ -144,9 +148,16 @@ fn uplink(call: &CallRecord, session: &SessionRecord) -> anyhow::Result<Uplink> 
     for said in &call.said {
         let first = (said.first_sample * FINE) as usize;
         let end = first + (said.samples * FINE) as usize;
-        ensure!(end + MAX_LAG <= got.len(), "the model has not got all that the caller said");
+        ensure!(
+            end + MAX_LAG <= got.len(),
+            "the model has not got all that the caller said"
+        );
         let reference = &sent[first..end];
-        let lag = lag(&reference[..reference.len().min(ALIGNED)], &got[first..], MAX_LAG);
+        let lag = lag(
+            &reference[..reference.len().min(ALIGNED)],
+            &got[first..],
+            MAX_LAG,
+        );
         snrs.push(snr_db(reference, &got[first + lag..end + lag]));
         lags.push(duration_of(lag as u64, MODEL_RATE));
     }
@@ -193,7 +204,9 @@ fn items(call: &CallRecord, session: &SessionRecord) -> anyhow::Result<Vec<Trace
         .enumerate()
         .map(|(n, id)| {
             let (first_delta, first_sample) = firsts[n];
-            let end_sample = firsts.get(n + 1).map_or(received_samples, |(_, next)| *next);
+            let end_sample = firsts
+                .get(n + 1)
+                .map_or(received_samples, |(_, next)| *next);
             let (made, rate_hz) = session.output.get(*id).context("an item without audio")?;
             let heard_samples = call.heard_samples(first_sample, end_sample);
             let heard_from = call
@@ -206,10 +219,16 @@ fn items(call: &CallRecord, session: &SessionRecord) -> anyhow::Result<Vec<Trace
 
             let reference = resample(made, *rate_hz, MODEL_RATE);
             let range = first_sample as usize..(first_sample + heard_samples) as usize;
-            let received: Vec<i16> =
-                call.received_mulaw[range].iter().map(|&code| mulaw_decode(code)).collect();
+            let received: Vec<i16> = call.received_mulaw[range]
+                .iter()
+                .map(|&code| mulaw_decode(code))
+                .collect();
             let received = resample(&received, PHONE_RATE, MODEL_RATE);
-            let lag = lag(&reference[..reference.len().min(ALIGNED)], &received, MAX_LAG);
+            let lag = lag(
+                &reference[..reference.len().min(ALIGNED)],
+                &received,
+                MAX_LAG,
+            );
             let measured = Item {
                 id: (*id).to_owned(),
                 first_delta,
@@ -226,7 +245,12 @@ fn items(call: &CallRecord, session: &SessionRecord) -> anyhow::Result<Vec<Trace
                 snr_db: snr_db(&reference, &received[lag..]),
             };
             let ratio = u64::from(rate_hz / PHONE_RATE);
-            Ok(Traced { measured, first_sample, end_sample, ratio })
+            Ok(Traced {
+                measured,
+                first_sample,
+                end_sample,
+                ratio,
+            })
         })
         .collect()
 }
@@ -237,7 +261,11 @@ fn downlink(call: &CallRecord, session: &SessionRecord, items: &[Traced]) -> Dow
     let mut underruns = 0;
     for item in items {
         let mut ideal_end = Duration::ZERO;
-        for delta in session.deltas.iter().filter(|delta| delta.item_id == item.measured.id) {
+        for delta in session
+            .deltas
+            .iter()
+            .filter(|delta| delta.item_id == item.measured.id)
+        {
             let ideal = delta.time.max(ideal_end);
             let samples = delta.end_sample - delta.first_sample;
             let rate_hz = PHONE_RATE * u32::try_from(item.ratio).unwrap_or(1);
@@ -249,8 +277,11 @@ fn downlink(call: &CallRecord, session: &SessionRecord, items: &[Traced]) -> Dow
                 added.push(heard.saturating_sub(ideal));
             }
         }
-        let media = call.received.iter().find(|media| media.first_sample == item.first_sample);
-        first_media.extend(media.map(|media| media.time - item.measured.first_delta));
+        let media = call
+            .received
+            .iter()
+            .find(|media| media.first_sample == item.first_sample);
+        first_media.extend(media.map(|media| media.time.saturating_sub(item.measured.first_delta)));
         underruns += call
             .runs
             .iter()
@@ -260,7 +291,11 @@ fn downlink(call: &CallRecord, session: &SessionRecord, items: &[Traced]) -> Dow
             })
             .count();
     }
-    Downlink { added: Spread::of(added), first_media: Spread::of(first_media), underruns }
+    Downlink {
+        added: Spread::of(added),
+        first_media: Spread::of(first_media),
+        underruns,
+    }
 }
 
 fn replies(
@@ -298,8 +333,16 @@ fn barge_in(
 ) -> anyhow::Result<BargeIn> {
     let clear = call.clears.first().context("nothing was cleared")?;
     let truncate = session.truncates.first().context("nothing was truncated")?;
-    ensure!(call.clears.len() == 1, "cleared {} times", call.clears.len());
-    ensure!(session.truncates.len() == 1, "truncated {} times", session.truncates.len());
+    ensure!(
+        call.clears.len() == 1,
+        "cleared {} times",
+        call.clears.len()
+    );
+    ensure!(
+        session.truncates.len() == 1,
+        "truncated {} times",
+        session.truncates.len()
+    );
     ensure!(truncate.accepted, "the model has refused to truncate");
     let said = call
         .said

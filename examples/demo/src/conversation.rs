@@ -22,9 +22,14 @@ impl Conversation {
     /// Reads `caller-1.wav`, `caller-1.txt` and so on from `directory`.
     pub(crate) fn load(directory: &Path) -> anyhow::Result<Self> {
         let lines = |who: &str, count: usize| -> anyhow::Result<Vec<Line>> {
-            (1..=count).map(|n| Line::load(directory, &format!("{who}-{n}"))).collect()
+            (1..=count)
+                .map(|n| Line::load(directory, &format!("{who}-{n}")))
+                .collect()
         };
-        Ok(Self { caller: lines("caller", 3)?, agent: lines("agent", 4)? })
+        Ok(Self {
+            caller: lines("caller", 3)?,
+            agent: lines("agent", 4)?,
+        })
     }
 
     /// The caller's part: waits for the agent to finish, but speaks over the third answer.
@@ -39,7 +44,11 @@ impl Conversation {
             });
             steps.push(Step::Say(line.speech.clone()));
         }
-        steps.extend([Step::WaitAgentStarts, Step::WaitAgentSilent(THINKING), Step::HangUp]);
+        steps.extend([
+            Step::WaitAgentStarts,
+            Step::WaitAgentSilent(THINKING),
+            Step::HangUp,
+        ]);
         steps
     }
 }
@@ -60,6 +69,7 @@ impl Line {
 /// Index of the agent's line that the caller speaks over, and of the caller's line that does so.
 pub(crate) const INTERRUPTED: usize = 2;
 
-const HEARD_BEFORE_BARGE_IN: Duration = Duration::from_millis(1_500);
+/// In the middle of a word, some 50 ms before the model can notice.
+const HEARD_BEFORE_BARGE_IN: Duration = Duration::from_millis(1_650);
 /// More than the longest pause within a line, so that nobody is interrupted by mistake.
 const THINKING: Duration = Duration::from_millis(500);

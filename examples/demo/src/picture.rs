@@ -53,7 +53,11 @@ pub(crate) struct Stretch {
 impl Picture<'_> {
     /// The whole SVG document.
     pub(crate) fn svg(&self) -> String {
-        let heights: Vec<f64> = self.stretches.iter().map(|stretch| self.height(stretch)).collect();
+        let heights: Vec<f64> = self
+            .stretches
+            .iter()
+            .map(|stretch| self.height(stretch))
+            .collect();
         let height = HEAD + heights.iter().sum::<f64>();
         let mut svg = String::new();
         let _ = write!(
@@ -108,7 +112,12 @@ impl Picture<'_> {
         }
         for (n, row) in self.rows.iter().enumerate() {
             let y = rows_top + n as f64 * ROW;
-            let _ = write!(svg, r#"<text x="8" y="{}">{}</text>"#, y + 16.0, escape(row.name));
+            let _ = write!(
+                svg,
+                r#"<text x="8" y="{}">{}</text>"#,
+                y + 16.0,
+                escape(row.name)
+            );
             for span in &row.spans {
                 if span.to < stretch.from || span.from > stretch.to {
                     continue;
@@ -154,10 +163,12 @@ impl Picture<'_> {
 
     fn axis(&self, svg: &mut String, stretch: &Stretch, x: impl Fn(f64) -> f64, y: f64) {
         let length = stretch.to - stretch.from;
-        let step = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0]
-            .into_iter()
-            .find(|step| length / step <= 25.0)
-            .unwrap_or(300.0);
+        let step = [
+            0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0,
+        ]
+        .into_iter()
+        .find(|step| length / step <= 25.0)
+        .unwrap_or(300.0);
         let _ = write!(
             svg,
             r##"<line x1="{LEFT}" x2="{}" y1="{y}" y2="{y}" stroke="#222"/>"##,
@@ -166,7 +177,11 @@ impl Picture<'_> {
         let mut tick = (stretch.from / step).ceil();
         while tick * step <= stretch.to {
             let at = x(tick * step);
-            let decimals = if step < 0.1 { 2 } else { usize::from(step < 1.0) };
+            let decimals = if step < 0.1 {
+                2
+            } else {
+                usize::from(step < 1.0)
+            };
             let _ = write!(
                 svg,
                 r##"<line x1="{at:.1}" x2="{at:.1}" y1="{y}" y2="{}" stroke="#222"/><text x="{at:.1}" y="{}" text-anchor="middle">{:.decimals$} s</text>"##,
@@ -205,7 +220,11 @@ impl Picture<'_> {
     }
 
     fn label_lines(&self, stretch: &Stretch) -> usize {
-        self.placed_marks(stretch).iter().map(|(_, line)| line + 1).max().unwrap_or(0)
+        self.placed_marks(stretch)
+            .iter()
+            .map(|(_, line)| line + 1)
+            .max()
+            .unwrap_or(0)
     }
 }
 
@@ -238,7 +257,9 @@ fn outline(track: &Track<'_>, stretch: &Stretch, middle: f64) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 const SAMPLE_RATE: f64 = 8_000.0;
@@ -267,16 +288,35 @@ mod tests {
         };
         Picture {
             title: "a < b & c".to_owned(),
-            tracks: vec![Track { name: "caller", colour: "#46c", start: 1.0, samples }],
+            tracks: vec![Track {
+                name: "caller",
+                colour: "#46c",
+                start: 1.0,
+                samples,
+            }],
             rows: vec![Row {
                 name: "speech",
                 colour: "#fc8",
-                spans: vec![Span { from: 1.2, to: 1.4, label: "x".to_owned() }],
+                spans: vec![Span {
+                    from: 1.2,
+                    to: 1.4,
+                    label: "x".to_owned(),
+                }],
             }],
             marks: vec![mark(1.5, "first", false), mark(1.501, "second", true)],
             stretches: vec![
-                Stretch { title: "all".to_owned(), from: 0.0, to: 3.0, is_enlarged: false },
-                Stretch { title: "part".to_owned(), from: 1.4, to: 1.6, is_enlarged: true },
+                Stretch {
+                    title: "all".to_owned(),
+                    from: 0.0,
+                    to: 3.0,
+                    is_enlarged: false,
+                },
+                Stretch {
+                    title: "part".to_owned(),
+                    from: 1.45,
+                    to: 1.6,
+                    is_enlarged: true,
+                },
             ],
         }
     }

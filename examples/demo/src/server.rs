@@ -18,9 +18,11 @@ use tokio::{
     time::timeout,
 };
 
-/// A running bridge server.
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
+/// A running bridge server; killed when dropped.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
     child: Child,
     reader: JoinHandle<anyhow::Result<()>>,
 }
@@ -28,7 +30,10 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the program at `binary` on a free port, with nothing of this process's environment
     /// but what is given, and waits until it listens. `on_line` gets each line of its log.
-    pub(crate) async fn start(
+    ///
+    /// # Errors
+    /// When it does not start, or does not say where it listens.
+    pub async fn start(
         binary: &Path,
         arguments: &[&str],
         environment: &[(&str, &str)],
@@ -64,14 +69,40 @@ impl Server {
             .context("the server does not say where it listens")?
             .context("the server did not start")?
             .parse()?;
-        Ok(Self { address, child, reader })
+        Ok(Self {
+            address,
+            child,
+            reader,
+        })
     }
 
-    /// Sends SIGTERM and waits until the server has ended of its own accord, all of its log read.
-    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
-        let pid = self.child.id().context("the server has ended before it was told to")?;
+    /// Sends SIGTERM.
+    ///
+    /// # Errors
+    /// When the server has ended already.
+    pub fn terminate(&self) -> anyhow::Result<()> {
+        let pid = self
+            .child
+            .id()
+            .context("the server has ended before it was told to")?;
         let pid = Pid::from_raw(i32::try_from(pid)?).context("no process has the id 0")?;
-        kill_process(pid, Signal::TERM)?;
+        Ok(kill_process(pid, Signal::TERM)?)
+    }
+
+    /// Sends SIGTERM and waits as [`ended`](Self::ended) does.
+    ///
+    /// # Errors
+    /// As for both.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.terminate()?;
+        self.ended().await
+    }
+
+    /// Waits until the server has ended of its own accord, all of its log read.
+    ///
+    /// # Errors
+    /// When it does not end within 10 s, fails, or has logged what is not JSON.
+    pub async fn ended(mut self) -> anyhow::Result<()> {
         let Ok(status) = timeout(STOP_TIMEOUT, self.child.wait()).await else {
             bail!("the server does not end on SIGTERM");
         };
@@ -82,19 +113,24 @@ impl Server {
 }
 
 /// Turns the wall clock of the server's log into time since an instant of this process.
-#[derive(Clone, Copy)]
-pub(crate) struct WallClock {
+#[derive(Clone, Copy, Debug)]
+pub struct WallClock {
     epoch_us: i128,
 }
 
 impl WallClock {
-    pub(crate) fn since(epoch: Instant) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { epoch_us: now.as_micros() as i128 - epoch.elapsed().as_micros() as i128 }
+    /// A clock that was zero at `epoch`.
+    pub fn since(epoch: Instant) -> Self {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            epoch_us: now.as_micros() as i128 - epoch.elapsed().as_micros() as i128,
+        }
     }
 
     /// Seconds from the epoch to `line`.
-    pub(crate) fn seconds(&self, line: &Value) -> f64 {
+    pub fn seconds(&self, line: &Value) -> f64 {
         let unix_us = i128::from(line["unix_us"].as_u64().unwrap_or_default());
         (unix_us - self.epoch_us) as f64 / 1e6
     }

@@ -9,10 +9,15 @@ use trunkline_simulators::audio::{MODEL_RATE, resample};
 pub(crate) fn lag(reference: &[i16], signal: &[i16], max: usize) -> usize {
     let correlation = |lag: usize| -> f64 {
         let later = signal.get(lag..).unwrap_or_default();
-        let products = reference.iter().zip(later).map(|(&a, &b)| i64::from(a) * i64::from(b));
+        let products = reference
+            .iter()
+            .zip(later)
+            .map(|(&a, &b)| i64::from(a) * i64::from(b));
         products.sum::<i64>() as f64
     };
-    (0..=max).max_by(|&a, &b| correlation(a).total_cmp(&correlation(b))).unwrap_or(0)
+    (0..=max)
+        .max_by(|&a, &b| correlation(a).total_cmp(&correlation(b)))
+        .unwrap_or(0)
 }
 
 /// Signal-to-noise ratio of `received` in dB, everything that differs from `reference` being
@@ -27,7 +32,10 @@ pub(crate) fn snr_db(reference: &[i16], received: &[i16]) -> f64 {
     };
     let signal = energy(&mut reference.iter().map(|&sample| i32::from(sample)));
     let noise = energy(
-        &mut reference.iter().zip(&received).map(|(&a, &b)| i32::from(a) - i32::from(b)),
+        &mut reference
+            .iter()
+            .zip(&received)
+            .map(|(&a, &b)| i32::from(a) - i32::from(b)),
     );
     if signal == 0.0 {
         return 0.0;
@@ -51,9 +59,17 @@ impl Spread {
         times.sort_unstable();
         let rank = |percent: usize| {
             let rank = (times.len() * percent).div_ceil(100);
-            times.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+            times
+                .get(rank.saturating_sub(1))
+                .copied()
+                .unwrap_or_default()
         };
-        Self { count: times.len(), p50: rank(50), p99: rank(99), max: rank(100) }
+        Self {
+            count: times.len(),
+            p50: rank(50),
+            p99: rank(99),
+            max: rank(100),
+        }
     }
 }
 
@@ -86,7 +102,11 @@ mod tests {
         assert!(snr_db(tone.samples(), tone.samples()) > 90.0);
         let with = |frequency, level| -> Vec<i16> {
             let noise = Speech::tone(frequency, level, length);
-            tone.samples().iter().zip(noise.samples()).map(|(a, b)| a + b).collect()
+            tone.samples()
+                .iter()
+                .zip(noise.samples())
+                .map(|(a, b)| a + b)
+                .collect()
         };
         let snr = snr_db(tone.samples(), &with(700.0, -52.0));
         assert!((snr - 40.0).abs() < 0.5, "{snr}");
@@ -104,6 +124,9 @@ mod tests {
         assert_eq!(spread.p99, Duration::from_millis(198));
         assert_eq!(spread.max, Duration::from_millis(200));
         assert_eq!(Spread::of(Vec::new()), Spread::default());
-        assert_eq!(Spread::of(vec![Duration::from_secs(1)]).p99, Duration::from_secs(1));
+        assert_eq!(
+            Spread::of(vec![Duration::from_secs(1)]).p99,
+            Duration::from_secs(1)
+        );
     }
 }

@@ -202,26 +202,22 @@ impl Call {
         self.now = end;
     }
 
-    /// Runs until nothing is left to be played, sent or made, the caller's audio aside.
+    /// Runs until nothing has been played, sent or made for three seconds, the caller's audio aside:
+    /// a Bridge may wait a while for the server's own answer before it asks for one.
     pub(crate) fn run_until_quiet(&mut self) {
         let limit = self.now + 600_000_000;
-        loop {
-            self.run_for(ms(500));
-            let quiet = self.player.queued() == 0
+        let mut quiet_since = self.now;
+        while self.now < quiet_since + ms(3_000) {
+            self.run_for(ms(100));
+            let last = self.player.levels.last().map_or(0, |&(at, _)| at);
+            let appends = |text: &str| text.contains("input_audio_buffer.append");
+            let is_quiet = self.player.queued() == 0
                 && !self.model.is_responding()
                 && self.to_twilio.is_empty()
-                && self
-                    .to_model
-                    .under_way()
-                    .all(|text| text.contains("buffer.append"));
-            let recent = self.now - ms(400);
-            let sent = self
-                .player
-                .levels
-                .last()
-                .is_some_and(|&(at, _)| at > recent);
-            if quiet && !sent {
-                return;
+                && self.to_model.under_way().all(appends)
+                && last + ms(100) < self.now;
+            if !is_quiet {
+                quiet_since = self.now;
             }
             assert!(
                 self.now < limit,

@@ -342,7 +342,7 @@ fn with_barge_in_left_to_the_application_speech_interrupts_nothing() {
     call.speech_started();
     call.run_until_quiet();
     assert!(call.player.clears.is_empty());
-    assert_eq!(call.player.heard(0), 2_000 * 8);
+    assert_eq!(call.heard(0), 2_000 * 8);
     assert!(
         call.events()
             .any(|event| matches!(event, Ev::SpeechStarted { .. }))
@@ -367,7 +367,7 @@ fn the_next_answer_is_heard_whole_after_a_barge_in() {
             call.turn();
             call.run_until_quiet();
             let samples = call.model.clips[1].samples();
-            let stretches = call.player.stretches(1);
+            let stretches = call.stretches(1);
             let lengths: Vec<_> = stretches.iter().map(|run| run.samples).collect();
             assert_eq!(lengths, [samples], "speed {speed}");
             conclude(&call, 0);

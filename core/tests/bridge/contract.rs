@@ -121,7 +121,7 @@ fn a_message_of_the_model_over_the_cap_is_refused_and_the_call_goes_on() {
     call.model.replies.push_back(Reply::speech(500));
     call.turn();
     call.run_until_quiet();
-    assert_eq!(call.player.heard(0), 500 * 8);
+    assert_eq!(call.heard(0), 500 * 8);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn an_unknown_event_of_ten_megabytes_is_taken() {
     call.model.replies.push_back(Reply::speech(500));
     call.turn();
     call.run_until_quiet();
-    assert_eq!(call.player.heard(0), 500 * 8);
+    assert_eq!(call.heard(0), 500 * 8);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_timeout_that_nobody_asked_for_does_nothing() {
         call.command(Input::Timeout).unwrap();
     }
     call.run_until_quiet();
-    let stretches = call.player.stretches(0);
+    let stretches = call.stretches(0);
     assert_eq!(stretches.len(), 1);
     let most = call
         .player
@@ -194,11 +194,7 @@ fn nothing_is_sent_to_twilio_before_the_stream_has_started() {
     assert!(call.player.levels.is_empty());
     call.dial();
     call.run_until_quiet();
-    assert_eq!(
-        call.player.heard(0),
-        500 * 8,
-        "a greeting made early is heard"
-    );
+    assert_eq!(call.heard(0), 500 * 8, "a greeting made early is heard");
 }
 
 #[test]

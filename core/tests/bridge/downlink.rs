@@ -24,7 +24,7 @@ fn assert_seamless(call: &Call) {
         110
     };
     for (n, clip) in call.model.clips.iter().enumerate() {
-        let stretches = call.player.stretches(n);
+        let stretches = call.stretches(n);
         let lengths: Vec<_> = stretches.iter().map(|run| run.samples).collect();
         let whole = clip.samples() - edge..=clip.samples();
         let seamless = matches!(lengths[..], [length] if whole.contains(&length));
@@ -285,7 +285,7 @@ fn a_mark_of_the_application_is_told_when_the_caller_has_heard_what_was_before_i
             .any(|output| output.event() == Some(&mark))
     });
     let told = told.expect("the mark is told").at;
-    let run = call.player.stretches(0)[0];
+    let run = call.stretches(0)[0];
     assert_eq!(told, run.at + ms(1_500) + 20_000, "when its echo has come");
     assert_eq!(call.events().filter(|event| **event == mark).count(), 1);
 }

@@ -37,7 +37,7 @@ fn a_response_asked_for_during_another_is_made_after_it_and_once() {
     assert_eq!(call.model.responses.len(), 2);
     assert_eq!(arrived(&call, "response.create").len(), 2);
     assert!(call.model.refusals.is_empty());
-    assert_eq!(call.player.heard(1), 500 * 8);
+    assert_eq!(call.heard(1), 500 * 8);
     conclude(&call, 0);
 }
 
@@ -58,7 +58,7 @@ fn a_response_that_loses_a_race_with_the_servers_own_is_made_after_it() {
     assert_eq!(call.model.refusals.len(), 1, "the race this test is about");
     assert_eq!(call.model.responses.len(), 2);
     no_errors(&call);
-    assert_eq!(call.player.heard(1), 500 * 8);
+    assert_eq!(call.heard(1), 500 * 8);
     conclude(&call, 0);
 }
 
@@ -102,7 +102,7 @@ fn a_tool_output_is_followed_by_one_response() {
     assert_eq!(item["type"], "function_call_output");
     assert_eq!(item["call_id"], "call_7");
     assert_eq!(item["output"], "{\"slots\":[\"09:00\"]}");
-    assert_eq!(call.player.heard(0), 500 * 8);
+    assert_eq!(call.heard(0), 500 * 8);
     no_errors(&call);
 }
 
@@ -178,7 +178,7 @@ fn a_tool_output_during_the_callers_next_turn_is_answered_after_it() {
     call.run_until_quiet();
     assert!(call.model.refusals.is_empty());
     assert_eq!(call.model.responses.len(), 3);
-    assert_eq!(call.player.heard(1), 500 * 8);
+    assert_eq!(call.heard(1), 500 * 8);
     no_errors(&call);
     conclude(&call, 0);
 }
@@ -225,7 +225,7 @@ fn a_failed_response_does_not_hold_up_the_next() {
     call.command(Input::CreateResponse(None)).unwrap();
     call.run_until_quiet();
     assert_eq!(call.model.responses.len(), 2);
-    assert_eq!(call.player.heard(0), 300 * 8);
+    assert_eq!(call.heard(0), 300 * 8);
 }
 
 #[test]

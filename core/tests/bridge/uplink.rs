@@ -158,7 +158,7 @@ fn silence_ends_the_turn_when_twilio_stalls_in_it() {
         call.run_for(ms(750 + 500 + 150));
         assert!(!call.model.hears_speech(), "{}", call.story());
         call.run_until_quiet();
-        assert_eq!(call.player.heard(0), call.model.clips[0].samples());
+        assert_eq!(call.heard(0), call.model.clips[0].samples());
     }
 }
 

@@ -77,9 +77,8 @@ pub(crate) fn tone_at(id: u64, start: usize, samples: usize) -> Vec<u8> {
 /// Noise at 24 kHz between two stretches of silence longer than any resampler's memory, so that
 /// what was played before does not change it.
 pub(crate) fn noise(id: u64, samples: usize) -> Vec<i16> {
-    let edge = EDGE.min(samples / 2);
     let sample = |n: usize| {
-        if n < edge || n >= samples - edge {
+        if n < EDGE || n + EDGE >= samples {
             0
         } else {
             // A quarter of full scale: no filter drives it into saturation.

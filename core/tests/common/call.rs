@@ -14,7 +14,7 @@ use super::{
     judge::Judge,
     link::Link,
     model::Model,
-    player::Player,
+    player::{Place, Player, Run},
     rng::Rng,
     wire::read_to_twilio,
 };
@@ -202,26 +202,22 @@ impl Call {
         self.now = end;
     }
 
-    /// Runs until nothing is left to be played, sent or made, the caller's audio aside.
+    /// Runs until nothing has been played, sent or made for three seconds, the caller's audio aside:
+    /// a Bridge may wait a while for the server's own answer before it asks for one.
     pub(crate) fn run_until_quiet(&mut self) {
         let limit = self.now + 600_000_000;
-        loop {
-            self.run_for(ms(500));
-            let quiet = self.player.queued() == 0
+        let mut quiet_since = self.now;
+        while self.now < quiet_since + ms(3_000) {
+            self.run_for(ms(100));
+            let last = self.player.levels.last().map_or(0, |&(at, _)| at);
+            let appends = |text: &str| text.contains("input_audio_buffer.append");
+            let is_quiet = self.player.queued() == 0
                 && !self.model.is_responding()
                 && self.to_twilio.is_empty()
-                && self
-                    .to_model
-                    .under_way()
-                    .all(|text| text.contains("buffer.append"));
-            let recent = self.now - ms(400);
-            let sent = self
-                .player
-                .levels
-                .last()
-                .is_some_and(|&(at, _)| at > recent);
-            if quiet && !sent {
-                return;
+                && self.to_model.under_way().all(appends)
+                && last + ms(100) < self.now;
+            if !is_quiet {
+                quiet_since = self.now;
             }
             assert!(
                 self.now < limit,
@@ -242,6 +238,37 @@ impl Call {
         self.events().any(|other| other == event)
     }
 
+    /// Where each byte that Twilio was sent is from.
+    pub(crate) fn places(&self) -> Vec<Option<Place>> {
+        match self.player.places(&self.model.clips) {
+            Ok(places) => places,
+            Err(reason) => panic!("{reason}"),
+        }
+    }
+
+    /// The stretches of `clip` that were played, each without a pause or a jump: one if all is well.
+    pub(crate) fn stretches(&self, clip: usize) -> Vec<Run> {
+        let heard = self.player.heard(&self.places()).into_iter();
+        let of_clip = heard.filter(|(_, from)| from.is_some_and(|from| from.clip == clip));
+        of_clip.map(|(run, _)| run).collect()
+    }
+
+    /// How far the caller has heard each clip, in samples at 8 kHz.
+    pub(crate) fn heard_all(&self) -> Vec<usize> {
+        let mut heard = vec![0; self.model.clips.len()];
+        for (run, from) in self.player.heard(&self.places()) {
+            if let Some(Place { clip, offset }) = from {
+                heard[clip] = heard[clip].max(offset + run.samples);
+            }
+        }
+        heard
+    }
+
+    /// How far the caller has heard `clip`, in samples at 8 kHz.
+    pub(crate) fn heard(&self, clip: usize) -> usize {
+        self.heard_all()[clip]
+    }
+
     /// What happened, audio and its marks aside, for messages of failed tests.
     pub(crate) fn story(&self) -> String {
         let mut lines = Vec::new();
@@ -256,8 +283,12 @@ impl Call {
         }
         lines.drain(..lines.len().saturating_sub(100));
         lines.push(format!("now {} µs", self.now));
-        for (n, clip) in self.model.clips.iter().enumerate() {
-            let (made, heard) = (self.model.clips[n].held, self.player.heard(n));
+        let mut heard = vec!["?".to_owned(); self.model.clips.len()];
+        if self.player.places(&self.model.clips).is_ok() {
+            heard = self.heard_all().iter().map(usize::to_string).collect();
+        }
+        for (clip, heard) in self.model.clips.iter().zip(heard) {
+            let made = clip.held;
             let Clip {
                 response_id,
                 item_id,
@@ -305,10 +336,11 @@ impl Call {
             Due::ToTwilio => {
                 let text = self.to_twilio.receive(self.now).expect("a message is due");
                 let message = read_to_twilio(&text, STREAM_SID);
-                let taken = message
-                    .and_then(|message| self.player.receive(self.now, message, &self.model.clips));
-                if let Err(reason) = taken {
-                    panic!("Twilio refuses {}: {reason}\n{}", clip(&text), self.story());
+                match message {
+                    Ok(message) => self.player.receive(self.now, message),
+                    Err(reason) => {
+                        panic!("Twilio refuses {}: {reason}\n{}", clip(&text), self.story());
+                    }
                 }
             }
             Due::ToModel => {

@@ -35,6 +35,8 @@ pub(crate) fn config(default: u32) -> ProptestConfig {
     ProptestConfig {
         cases: cases.unwrap_or(default),
         failure_persistence: None,
+        max_shrink_time: 60_000,
+        max_shrink_iters: 50_000,
         ..ProptestConfig::default()
     }
 }

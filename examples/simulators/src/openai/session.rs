@@ -1,0 +1,434 @@
+//! One session: its state, its timers, and the turns that voice detection makes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::{Stream, StreamExt};
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message};
+
+use super::Options;
+use super::config::Config;
+use super::conversation::Conversation;
+use super::error::ApiError;
+use super::handshake::Outgoing;
+use super::input::Input;
+use super::plan::Response;
+use super::record::{Close, ErrorRecord, EventRecord, SessionRecord};
+use super::script::{Action, At};
+use crate::random::Random;
+
+/// A session in progress.
+pub(super) struct Session {
+    pub(super) options: Arc<Options>,
+    pub(super) config: Config,
+    pub(super) conversation: Conversation,
+    pub(super) responses: Vec<Response>,
+    /// Responses of the default conversation so far.
+    pub(super) answered: usize,
+    pub(super) conversation_id: String,
+    pub(super) random: Random,
+    number: u64,
+    record: Arc<Mutex<SessionRecord>>,
+    outgoing: mpsc::UnboundedSender<Outgoing>,
+    pub(super) input: Input,
+    pub(super) user_turns: usize,
+    timers: Vec<(Duration, Timer)>,
+    counts: HashMap<(bool, String), usize>,
+    paused_until: Option<Duration>,
+    ending: Option<End>,
+    events: u64,
+    ids: u64,
+}
+
+/// Something to be done later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Timer {
+    Transcript {
+        item_id: String,
+        text: String,
+        seconds_ms: u64,
+    },
+    RateLimits,
+    Idle,
+    Ping,
+    Expire,
+}
+
+/// Why a session is over.
+enum End {
+    Close(Close),
+    Cut,
+}
+
+impl Session {
+    pub(super) fn new(
+        number: u64,
+        model: &str,
+        options: Arc<Options>,
+        record: Arc<Mutex<SessionRecord>>,
+        outgoing: mpsc::UnboundedSender<Outgoing>,
+    ) -> Self {
+        let mut random = Random::new(options.seed.wrapping_add(number << 32));
+        let id = format!("sess_{}", random.hex(21));
+        let limit = SystemTime::now() + options.session_limit;
+        let expires_at = limit
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |time| time.as_secs());
+        let config = Config::new(&id, model, expires_at);
+        {
+            let mut record = record.lock().unwrap_or_else(|broken| broken.into_inner());
+            record.id = id;
+            record.session = config.session.clone();
+        }
+        let now = options.clock.now();
+        let timers = vec![
+            (now + options.session_limit, Timer::Expire),
+            (now + options.ping, Timer::Ping),
+        ];
+        let mut session = Self {
+            input: Input::new(),
+            config,
+            conversation: Conversation::default(),
+            responses: Vec::new(),
+            answered: 0,
+            conversation_id: format!("conv_{}", random.hex(21)),
+            random,
+            number,
+            record,
+            outgoing,
+            user_turns: 0,
+            timers,
+            counts: HashMap::new(),
+            paused_until: None,
+            ending: None,
+            events: 0,
+            ids: 0,
+            options,
+        };
+        session.configure_input();
+        session
+    }
+
+    /// Runs the session to its end.
+    pub(super) async fn run(
+        mut self,
+        mut source: impl Stream<Item = Result<Message, WsError>> + Unpin,
+        mut stopped: watch::Receiver<bool>,
+    ) {
+        let clock = self.options.clock;
+        self.log("opened", json!({ "model": self.config.session["model"] }));
+        let created = json!({ "session": self.config.session });
+        self.send("session.created", created);
+        while self.ending.is_none() {
+            if let Some(time) = self.paused_until.take() {
+                clock.until(time).await;
+            }
+            tokio::select! {
+                () = clock.until_some(self.next_time()) => self.tick(),
+                message = source.next() => match message {
+                    Some(Ok(message)) => self.receive(message),
+                    Some(Err(_)) | None => {
+                        self.ending = Some(End::Cut);
+                    }
+                },
+                _ = stopped.changed() => self.close(1001, "going away"),
+            }
+        }
+        let closed_by_client = match self.ending.take() {
+            Some(End::Close(close)) => {
+                let by_server = close.by_server;
+                let frame = CloseFrame {
+                    code: close.code.into(),
+                    reason: close.reason.clone().into(),
+                };
+                self.record().close = Some(close);
+                if by_server {
+                    let message = Message::Close(Some(frame));
+                    let _ = self.outgoing.send(Outgoing::Message(message));
+                }
+                !by_server
+            }
+            _ => {
+                let _ = self.outgoing.send(Outgoing::Cut);
+                return;
+            }
+        };
+        drop(self);
+        if !closed_by_client {
+            // Read on until the client answers the close frame, so that it is not reset.
+            let _ = tokio::time::timeout(CLOSE_LIMIT, async {
+                while let Some(Ok(_)) = source.next().await {}
+            })
+            .await;
+        }
+    }
+
+    /// Sends a server event; `fields` follow `type` and `event_id`.
+    pub(super) fn send(&mut self, kind: &str, fields: Value) {
+        if self.ending.is_some() || !self.faults(false, kind) {
+            return;
+        }
+        self.events += 1;
+        let mut event = json!({ "type": kind, "event_id": format!("event_{}", self.events) });
+        if let (Value::Object(event), Value::Object(fields)) = (&mut event, fields) {
+            event.extend(fields);
+        }
+        let _ = self
+            .outgoing
+            .send(Outgoing::Message(Message::text(event.to_string())));
+        let time = self.options.clock.now();
+        if kind == "response.output_audio.delta" {
+            shorten(&mut event, "delta");
+        } else if kind == "conversation.item.retrieved"
+            && let Some(part) = event.pointer_mut("/item/content/0")
+        {
+            shorten(part, "audio");
+        }
+        self.log("sent", json!({ "event": event }));
+        self.record().server_events.push(EventRecord {
+            time,
+            kind: kind.to_owned(),
+            event,
+        });
+    }
+
+    /// Sends an `error` event about the client event `event_id`.
+    pub(super) fn error(&mut self, error: ApiError, event_id: Option<&str>) {
+        let time = self.options.clock.now();
+        self.send("error", json!({ "error": error.to_json(event_id) }));
+        self.record().errors.push(ErrorRecord {
+            time,
+            code: error.code,
+            message: error.message,
+            param: error.param,
+        });
+    }
+
+    /// Closes the connection from this side.
+    pub(super) fn close(&mut self, code: u16, reason: &str) {
+        self.ending = Some(End::Close(Close {
+            code,
+            reason: reason.to_owned(),
+            by_server: true,
+        }));
+    }
+
+    pub(super) fn record(&self) -> MutexGuard<'_, SessionRecord> {
+        self.record
+            .lock()
+            .unwrap_or_else(|broken| broken.into_inner())
+    }
+
+    /// A fresh identifier.
+    pub(super) fn new_id(&mut self, prefix: &str) -> String {
+        self.ids += 1;
+        format!("{prefix}_{:04}{}", self.ids, self.random.hex(17))
+    }
+
+    pub(super) fn later(&mut self, delay: Duration, timer: Timer) {
+        self.timers.push((self.options.clock.now() + delay, timer));
+    }
+
+    pub(super) fn cancel_timer(&mut self, timer: &Timer) {
+        self.timers.retain(|(_, other)| other != timer);
+    }
+
+    pub(super) fn log(&self, kind: &str, mut fields: Value) {
+        if !self.options.log.is_on() {
+            return;
+        }
+        fields["session"] = json!(self.number);
+        self.options
+            .log
+            .report(self.options.clock.now(), "openai", kind, fields);
+    }
+
+    fn next_time(&self) -> Option<Duration> {
+        let timers = self.timers.iter().map(|&(time, _)| time);
+        timers
+            .chain(self.responses.iter().filter_map(Response::next_time))
+            .min()
+    }
+
+    fn tick(&mut self) {
+        let now = self.options.clock.now();
+        self.run_responses(now);
+        while let Some(due) = self.timers.iter().position(|&(time, _)| time <= now) {
+            match self.timers.swap_remove(due).1 {
+                Timer::Ping => {
+                    let ping = Message::Ping(Bytes::from_static(b"ping"));
+                    let _ = self.outgoing.send(Outgoing::Message(ping));
+                    self.later(self.options.ping, Timer::Ping);
+                }
+                Timer::Expire => {
+                    let minutes = self.options.session_limit.as_secs().div_ceil(60);
+                    let message =
+                        format!("Your session hit the maximum duration of {minutes} minutes.");
+                    let error = ApiError::new("session_expired", message);
+                    let reason = error.close_reason();
+                    self.error(error, None);
+                    self.close(1001, &reason);
+                }
+                Timer::Transcript {
+                    item_id,
+                    text,
+                    seconds_ms,
+                } => {
+                    self.transcribed(&item_id, &text, seconds_ms);
+                }
+                Timer::RateLimits => {
+                    let limits = json!([{
+                        "name": "tokens", "limit": 15_000_000, "remaining": 14_990_000,
+                        "reset_seconds": 0.04,
+                    }]);
+                    self.send("rate_limits.updated", json!({ "rate_limits": limits }));
+                }
+                Timer::Idle => self.idle(),
+            }
+        }
+    }
+
+    fn receive(&mut self, message: Message) {
+        match message {
+            Message::Text(text) => self.receive_text(&text),
+            Message::Binary(_) => {
+                let message = "Binary messages are not supported. Send JSON text.";
+                self.error(ApiError::new("invalid_event", message), None);
+            }
+            Message::Close(frame) => {
+                let (code, reason) = frame.map_or((1005, String::new()), |frame| {
+                    (frame.code.into(), frame.reason.to_string())
+                });
+                self.ending = Some(End::Close(Close {
+                    code,
+                    reason,
+                    by_server: false,
+                }));
+            }
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+        }
+    }
+
+    fn receive_text(&mut self, text: &str) {
+        let time = self.options.clock.now();
+        let event: Value = match serde_json::from_str(text) {
+            Ok(event) => event,
+            Err(error) => {
+                let event = json!(text.chars().take(500).collect::<String>());
+                self.record().client_events.push(EventRecord {
+                    time,
+                    kind: String::new(),
+                    event,
+                });
+                let message = format!("Failed to parse the event as JSON: {error}");
+                self.error(ApiError::new("invalid_json", message), None);
+                return;
+            }
+        };
+        let kind = event["type"].as_str().unwrap_or_default().to_owned();
+        let mut kept = event.clone();
+        if kind == "input_audio_buffer.append" {
+            shorten(&mut kept, "audio");
+        }
+        self.log("received", json!({ "event": kept }));
+        self.record().client_events.push(EventRecord {
+            time,
+            kind: kind.clone(),
+            event: kept,
+        });
+        if !self.faults(true, &kind) {
+            return;
+        }
+        if let Err(error) = self.client_event(&kind, &event) {
+            let event_id = event["event_id"].as_str();
+            self.error(error, event_id);
+        }
+    }
+
+    /// Carries out the faults due at this event; whether the event still counts.
+    fn faults(&mut self, received: bool, kind: &str) -> bool {
+        if self.options.faults.is_empty() {
+            return true;
+        }
+        let count = self.counts.entry((received, kind.to_owned())).or_default();
+        *count += 1;
+        let at = match received {
+            true => At::Received {
+                event: kind.to_owned(),
+                count: *count,
+            },
+            false => At::Sending {
+                event: kind.to_owned(),
+                count: *count,
+            },
+        };
+        let options = self.options.clone();
+        let mut goes_on = true;
+        for fault in options.faults.iter().filter(|fault| fault.at == at) {
+            self.log(
+                "fault",
+                json!({ "at": kind, "action": format!("{:?}", fault.action) }),
+            );
+            match &fault.action {
+                Action::Drop => self.ending = Some(End::Cut),
+                Action::Close { code, reason } => self.close(*code, reason),
+                Action::Error {
+                    kind,
+                    code,
+                    message,
+                } => {
+                    let kind = kind.clone();
+                    self.error(
+                        ApiError {
+                            kind,
+                            ..ApiError::new(code, message)
+                        },
+                        None,
+                    );
+                }
+                Action::Send(event) => self.send_raw(&event.to_string()),
+                Action::SendText(text) => self.send_raw(text),
+                Action::Pause(time) => {
+                    self.paused_until = Some(options.clock.now() + *time);
+                }
+                Action::Skip => goes_on = false,
+            }
+        }
+        goes_on && self.ending.is_none()
+    }
+
+    fn send_raw(&mut self, text: &str) {
+        let _ = self.outgoing.send(Outgoing::Message(Message::text(text)));
+        let time = self.options.clock.now();
+        let event = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
+        let kind = event["type"].as_str().unwrap_or_default().to_owned();
+        self.record()
+            .server_events
+            .push(EventRecord { time, kind, event });
+    }
+
+    /// Tells that an item is complete.
+    pub(super) fn announce(&mut self, item_id: &str) {
+        let previous = self.conversation.previous(item_id);
+        let Some(item) = self.conversation.find(item_id) else {
+            return;
+        };
+        let fields = json!({ "previous_item_id": previous, "item": item.shown });
+        self.send("conversation.item.added", fields.clone());
+        self.send("conversation.item.done", fields);
+    }
+}
+
+/// Replaces base64 text by the number of bytes it holds.
+fn shorten(object: &mut Value, key: &str) {
+    if let Some(Value::String(text)) = object.get(key) {
+        let padding = text.bytes().rev().take_while(|&byte| byte == b'=').count();
+        object[key] = json!((text.len() / 4 * 3).saturating_sub(padding));
+    }
+}
+
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);

@@ -1,0 +1,239 @@
+//! What the caller hears: one queue, played at 8 kHz of real time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::record::{Clear, Mark, Media, Run};
+use crate::audio::{PHONE_RATE, duration_of, mulaw_decode, samples_in};
+
+/// Playback is worked out from arrival times rather than ticked, so it is exact to a sample:
+/// audio that meets an empty queue starts playing as it arrives, other audio follows on.
+#[derive(Debug, Default)]
+pub(super) struct Player {
+    /// μ-law of all accepted media, in order of arrival: index = sample number.
+    pub(super) audio: Vec<u8>,
+    /// Unbroken stretches of playback; the last one may still be playing.
+    pub(super) runs: Vec<Run>,
+    pub(super) media: Vec<Media>,
+    pub(super) marks: Vec<Mark>,
+    pub(super) clears: Vec<Clear>,
+    /// Indices into `marks` with the time the player reaches them.
+    pending: VecDeque<(usize, Duration)>,
+}
+
+impl Player {
+    /// Queues audio that arrived at `now`. Refused, and not queued, when that would make more
+    /// than ten minutes wait.
+    pub(super) fn media(&mut self, now: Duration, mulaw: &[u8]) -> Result<(), QueueFull> {
+        if self.queued(now) + mulaw.len() as u64 > MAX_QUEUED_SAMPLES {
+            return Err(QueueFull);
+        }
+        let first_sample = self.audio.len() as u64;
+        let samples = mulaw.len() as u64;
+        self.audio.extend_from_slice(mulaw);
+        self.media.push(Media {
+            time: now,
+            first_sample,
+            samples,
+        });
+        match self.runs.last_mut() {
+            Some(run) if run.end() > now => run.samples += samples,
+            _ => self.runs.push(Run {
+                start: now,
+                first_sample,
+                samples,
+            }),
+        }
+        Ok(())
+    }
+
+    /// Queues a mark behind the audio that arrived before it.
+    pub(super) fn mark(&mut self, now: Duration, name: String) {
+        let reached = self.runs.last().map_or(now, |run| run.end().max(now));
+        let at_sample = self.audio.len() as u64;
+        self.pending.push_back((self.marks.len(), reached));
+        self.marks.push(Mark {
+            name,
+            received: now,
+            at_sample,
+            echoed: None,
+            flushed: false,
+        });
+    }
+
+    /// Throws away what waits; every mark that waits is due at once.
+    pub(super) fn clear(&mut self, now: Duration) {
+        let flushed_samples = self.queued(now);
+        if let Some(run) = self.runs.last_mut() {
+            run.samples -= flushed_samples;
+        }
+        for (index, reached) in &mut self.pending {
+            self.marks[*index].flushed = *reached > now;
+            *reached = now.min(*reached);
+        }
+        self.clears.push(Clear {
+            time: now,
+            played_samples: self.played(now),
+            flushed_samples,
+            flushed_marks: self.pending.len(),
+        });
+    }
+
+    /// The stream is over: what waits is never heard, and no mark comes back.
+    pub(super) fn stop(&mut self, now: Duration) {
+        let unheard = self.queued(now);
+        if let Some(run) = self.runs.last_mut() {
+            run.samples -= unheard;
+        }
+        self.pending.clear();
+    }
+
+    /// When the next mark is reached.
+    pub(super) fn next_mark(&self) -> Option<Duration> {
+        self.pending.front().map(|&(_, reached)| reached)
+    }
+
+    /// Takes the next mark reached by `now`, to be echoed.
+    pub(super) fn echo(&mut self, now: Duration) -> Option<&Mark> {
+        let (index, _) = self.pending.pop_front_if(|(_, reached)| *reached <= now)?;
+        let mark = &mut self.marks[index];
+        mark.echoed = Some(now);
+        Some(mark)
+    }
+
+    /// Samples that wait to be played at `now`.
+    pub(super) fn queued(&self, now: Duration) -> u64 {
+        self.runs
+            .last()
+            .map_or(0, |run| run.samples - run.played(now))
+    }
+
+    /// Samples played up to `now` since the stream began.
+    pub(super) fn played(&self, now: Duration) -> u64 {
+        self.runs.iter().map(|run| run.played(now)).sum()
+    }
+
+    /// What the caller heard in `from..from + out.len()` samples; silence where nothing played.
+    pub(super) fn heard(&self, from: Duration, out: &mut [i16]) {
+        out.fill(0);
+        let end = from + duration_of(out.len() as u64, PHONE_RATE);
+        for run in self.runs.iter().rev() {
+            if run.end() <= from {
+                break;
+            }
+            if run.start < end {
+                overlay(run, &self.audio, from, out);
+            }
+        }
+    }
+}
+
+/// More than ten minutes would wait.
+#[derive(Debug)]
+pub(super) struct QueueFull;
+
+/// Writes the part of `run` that falls into `out`, whose first sample is at time `from`.
+pub(super) fn overlay(run: &Run, mulaw: &[u8], from: Duration, out: &mut [i16]) {
+    let (skip, offset) = if run.start >= from {
+        (0, samples_in(run.start - from, PHONE_RATE))
+    } else {
+        (samples_in(from - run.start, PHONE_RATE), 0)
+    };
+    let first = run.first_sample as usize;
+    let played = &mulaw[first..first + run.samples as usize];
+    let (Some(played), Some(out)) = (played.get(skip..), out.get_mut(offset..)) else {
+        return;
+    };
+    for (out, &code) in out.iter_mut().zip(played) {
+        *out = mulaw_decode(code);
+    }
+}
+
+/// Ten minutes. Source: Twilio error 31931.
+const MAX_QUEUED_SAMPLES: u64 = 600 * PHONE_RATE as u64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn audio_that_meets_an_empty_queue_starts_a_run_and_other_audio_joins_it() {
+        let mut player = Player::default();
+        player.media(ms(100), &[0x80; 160]).expect("room");
+        player.media(ms(110), &[0x80; 160]).expect("room");
+        player.media(ms(200), &[0x80; 80]).expect("room");
+        let runs: Vec<_> = player
+            .runs
+            .iter()
+            .map(|run| (run.start, run.first_sample, run.samples))
+            .collect();
+        assert_eq!(runs, [(ms(100), 0, 320), (ms(200), 320, 80)]);
+        assert_eq!((player.played(ms(130)), player.queued(ms(130))), (240, 80));
+        let mut heard = [1; 320];
+        player.heard(ms(120), &mut heard);
+        assert!(heard[..160].iter().all(|&sample| sample == 32_124));
+        assert!(heard[160..].iter().all(|&sample| sample == 0));
+    }
+
+    #[test]
+    fn a_mark_comes_back_when_reached_and_at_once_when_nothing_plays() {
+        let mut player = Player::default();
+        player.mark(ms(5), "idle".into());
+        assert_eq!(player.echo(ms(5)).expect("due").name, "idle");
+        player.media(ms(10), &[0; 800]).expect("room");
+        player.mark(ms(12), "end".into());
+        player.media(ms(20), &[0; 800]).expect("room");
+        assert_eq!(player.next_mark(), Some(ms(110)));
+        assert!(player.echo(ms(109)).is_none());
+        let mark = player.echo(ms(110)).expect("due");
+        assert_eq!((mark.at_sample, mark.flushed), (800, false));
+    }
+
+    #[test]
+    fn clear_flushes_the_queue_and_returns_waiting_marks_in_order() {
+        let mut player = Player::default();
+        player.media(ms(0), &[0; 160]).expect("room");
+        player.mark(ms(0), "heard".into());
+        player.media(ms(0), &[0; 1_440]).expect("room");
+        player.mark(ms(0), "a".into());
+        player.mark(ms(1), "b".into());
+        player.clear(ms(50));
+        let echoed: Vec<_> = std::iter::from_fn(|| {
+            player
+                .echo(ms(50))
+                .map(|mark| (mark.name.clone(), mark.flushed))
+        })
+        .collect();
+        assert_eq!(
+            echoed,
+            [
+                ("heard".into(), false),
+                ("a".into(), true),
+                ("b".into(), true)
+            ],
+            "a mark that was reached before the clear was heard"
+        );
+        let clear = &player.clears[0];
+        assert_eq!((clear.played_samples, clear.flushed_samples), (400, 1_200));
+        player.media(ms(60), &[0; 8]).expect("room");
+        assert_eq!(player.played(ms(61)), 408);
+        assert_eq!(player.runs[1].first_sample, 1_600);
+    }
+
+    #[test]
+    fn more_than_ten_minutes_of_queue_is_refused() {
+        let mut player = Player::default();
+        player
+            .media(ms(0), &vec![0xFF; 4_800_000])
+            .expect("ten minutes fit");
+        assert!(player.media(ms(0), &[0xFF]).is_err());
+        player
+            .media(ms(1), &[0xFF; 8])
+            .expect("8 samples were played by now");
+        assert!(player.media(ms(1), &[0xFF]).is_err());
+    }
+}

@@ -50,7 +50,9 @@ pub fn encode_pcm16(samples: &[i16], dst: &mut [u8]) -> Result<usize, Error> {
     let dst = dst
         .get_mut(..needed)
         .ok_or(Error::BufferTooShort { needed, actual })?;
-    let level = simd::detect();
+    let read = simd::base64::encode_pcm16(simd::detect(), samples, dst);
+    let samples = samples.get(read..).unwrap_or_default();
+    let dst = dst.get_mut(read / 3 * 8..).unwrap_or_default();
     let mut bytes = [0; 2 * PCM_BLOCK];
     let quads = dst.chunks_mut(encoded_len(2 * PCM_BLOCK));
     for (block, quads) in samples.chunks(PCM_BLOCK).zip(quads) {
@@ -58,7 +60,7 @@ pub fn encode_pcm16(samples: &[i16], dst: &mut [u8]) -> Result<usize, Error> {
             *to = sample.to_le_bytes();
         }
         let bytes = bytes.get(..2 * block.len()).unwrap_or_default();
-        encode_groups(level, bytes, quads);
+        encode_portable(bytes, quads);
     }
     Ok(needed)
 }
@@ -395,9 +397,9 @@ fn decode_portable(src: &[u8], dst: &mut [u8]) -> (usize, usize) {
     (4 * done, 3 * done)
 }
 
-/// Samples encoded at a time by way of the stack; a multiple of 3, so that no block but the last is
+/// Samples encoded at a time by way of the stack where there are no vectors; a multiple of 3, so that no block but the last is
 /// padded.
-const PCM_BLOCK: usize = 480;
+const PCM_BLOCK: usize = 96;
 
 /// Source: RFC 4648 §4, table 1.
 pub(crate) static ALPHABET: [u8; 64] =

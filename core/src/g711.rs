@@ -7,8 +7,9 @@
 //! some negative samples by one code; [`Variant`] names them. All A-law encoders agree.
 //!
 //! Direct conversion between the laws, [`mulaw::to_alaw`] and [`alaw::to_mulaw`], decodes to the
-//! linear value and encodes that by the ITU-T rule. It is what two gateways with a linear link
-//! between them would give, never further from the input than the nearest code.
+//! linear value and encodes that by the ITU-T rule, as two gateways with a linear link between them
+//! would. This is not the conversion by number of tables 3 and 4 of the Recommendation, which for
+//! some codes lands one step away.
 //!
 //! Nothing here keeps state or allocates. Source of all constants: ITU-T G.711 (11/1988), tables
 //! 1a to 2b, and for the left-justified 16-bit form ITU-T G.191 (03/2023), module G711.

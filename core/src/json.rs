@@ -159,8 +159,9 @@ impl fmt::Debug for RawJson<'_> {
     }
 }
 
-/// One value, looked at from outside.
+/// One value, looked at from outside. The tag is a word for the reason given at [`JsonStr`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(usize)]
 pub(crate) enum Value<'a> {
     /// There was none.
     #[default]
@@ -248,7 +249,7 @@ impl<'a> Value<'a> {
     pub(crate) fn as_integer(self) -> Option<u64> {
         match self {
             Self::Number(text) => parse_integer(text),
-            Self::String(string) => parse_integer(string.as_plain()?),
+            Self::String(string) => parse_integer(string.name(&mut [0; _])),
             _ => None,
         }
     }

@@ -98,7 +98,8 @@ impl PlaybackLedger {
     ///
     /// # Errors
     /// [`Error::InvalidField`] for an id that is empty, longer than 63 bytes or not plain ASCII;
-    /// [`Error::QueueFull`] if [`MAX_PARTS`](Self::MAX_PARTS) parts wait already.
+    /// [`Error::QueueFull`] if [`MAX_PARTS`](Self::MAX_PARTS) parts wait and not even the oldest has
+    /// been sent; else, the oldest is taken for heard.
     pub fn receive(
         &mut self,
         item_id: &str,
@@ -127,10 +128,10 @@ impl PlaybackLedger {
                 let base = earlier.map_or(0, |index| {
                     self.segments[index].base + self.segments[index].model_samples
                 });
-                let Some(slot) = self.segments.get_mut(self.len) else {
-                    return Err(Error::QueueFull { needed: 1, free: 0 });
-                };
-                *slot = Segment {
+                if self.len == Self::MAX_PARTS {
+                    self.retire()?;
+                }
+                self.segments[self.len] = Segment {
                     id,
                     content_index,
                     is_finished: false,
@@ -293,6 +294,18 @@ impl PlaybackLedger {
     /// How often playback was cleared.
     pub fn epoch(&self) -> u32 {
         self.epoch
+    }
+
+    /// Makes room where marks do not come back: the oldest part, once finished and sent, is taken
+    /// for heard. It will never be cut then, which errs on the safe side.
+    fn retire(&mut self) -> Result<(), Error> {
+        let oldest = &self.segments[0];
+        if !oldest.is_finished || oldest.end > self.sent {
+            return Err(Error::QueueFull { needed: 1, free: 0 });
+        }
+        self.segments.copy_within(1..self.len, 0);
+        self.len -= 1;
+        Ok(())
     }
 
     fn finish_where(&mut self, is_meant: impl Fn(&Segment) -> bool) {

@@ -22,7 +22,14 @@ use core::fmt;
 use self::filter::Filter;
 use self::stream::{Stream, kept};
 use crate::Error;
+#[cfg(any(test, feature = "internal"))]
+use crate::simd::Level;
 
+#[cfg(feature = "any-rate")]
+pub use self::any_rate::AnyRate;
+
+#[cfg(feature = "any-rate")]
+mod any_rate;
 pub(crate) mod filter;
 mod stream;
 mod taps;
@@ -41,6 +48,13 @@ impl Upsampler {
     /// Starts with silence before the first sample.
     pub fn new() -> Self {
         Self(Stream::new(&filter::VOICE_8_24))
+    }
+
+    /// As [`new`](Self::new), on this level.
+    #[cfg(any(test, feature = "internal"))]
+    #[doc(hidden)]
+    pub fn with_level(level: Level) -> Self {
+        Self(Stream::with_level(&filter::VOICE_8_24, level))
     }
 
     /// Takes all of `src`, 8 kHz, and writes `3 * src.len()` samples at 24 kHz to the start of
@@ -92,6 +106,13 @@ impl Downsampler {
     /// Starts with silence before the first sample.
     pub fn new() -> Self {
         Self(Stream::new(&filter::VOICE_24_8))
+    }
+
+    /// As [`new`](Self::new), on this level.
+    #[cfg(any(test, feature = "internal"))]
+    #[doc(hidden)]
+    pub fn with_level(level: Level) -> Self {
+        Self(Stream::with_level(&filter::VOICE_24_8, level))
     }
 
     /// Takes all of `src`, 24 kHz, and writes [`output_len`](Self::output_len) samples at 8 kHz to
@@ -165,6 +186,23 @@ impl Resampler {
     /// [`Error::UnsupportedRate`] for any other pair.
     pub fn with_profile(from_hz: u32, to_hz: u32, profile: Profile) -> Result<Self, Error> {
         let stream = Stream::new(fixed_ratio(from_hz, to_hz, profile)?);
+        Ok(Self {
+            stream,
+            from_hz,
+            to_hz,
+        })
+    }
+
+    /// As [`with_profile`](Self::with_profile), on this level.
+    #[cfg(any(test, feature = "internal"))]
+    #[doc(hidden)]
+    pub fn with_level(
+        from_hz: u32,
+        to_hz: u32,
+        profile: Profile,
+        level: Level,
+    ) -> Result<Self, Error> {
+        let stream = Stream::with_level(fixed_ratio(from_hz, to_hz, profile)?, level);
         Ok(Self {
             stream,
             from_hz,

@@ -13,94 +13,100 @@ use common::{
 use serde_json::{Value, json};
 use trunkline::bridge::ModelAudio;
 
+/// A clip that the model has made to its end.
+fn clip(id: u64, samples: usize) -> Clip {
+    Clip {
+        held: samples,
+        ..Clip::new(ModelAudio::Mulaw, id, samples)
+    }
+}
+
+/// How far a clip was heard, in samples.
+fn heard(player: &Player, clips: &[Clip], clip: usize) -> usize {
+    let heard = player.heard(&player.places(clips).unwrap()).into_iter();
+    let ends = heard.filter_map(|(run, from)| Some((from?, run.samples)));
+    ends.filter(|(from, _)| from.clip == clip)
+        .map(|(from, n)| from.offset + n)
+        .max()
+        .unwrap_or(0)
+}
+
 #[test]
 fn the_player_plays_in_real_time_and_echoes_a_mark_when_it_is_reached() {
-    let clips = [Clip::new(ModelAudio::Mulaw, 1, 1_600)];
+    let clips = [clip(1, 1_600)];
     let mut player = Player::new(0);
     let audio = clips[0].heard.clone();
-    player
-        .receive(ms(10), ToTwilio::Media(audio), &clips)
-        .unwrap();
-    player
-        .receive(ms(11), ToTwilio::Mark("end".into()), &clips)
-        .unwrap();
+    player.receive(ms(10), ToTwilio::Media(audio));
+    player.receive(ms(11), ToTwilio::Mark("end".into()));
     assert_eq!(player.next_event(), Some(ms(210)));
     player.advance(ms(209));
-    assert_eq!(player.heard(0), 199 * 8);
+    assert_eq!(heard(&player, &clips, 0), 199 * 8);
     assert!(player.take_echoes(ms(209)).is_empty());
     player.advance(ms(210));
     assert_eq!(player.take_echoes(ms(210)), ["end"]);
-    assert_eq!(player.heard(0), 1_600);
+    assert_eq!(heard(&player, &clips, 0), 1_600);
 }
 
 #[test]
 fn the_player_echoes_a_mark_at_once_when_nothing_is_queued() {
     let mut player = Player::new(0);
-    player
-        .receive(ms(10), ToTwilio::Mark("now".into()), &[])
-        .unwrap();
+    player.receive(ms(10), ToTwilio::Mark("now".into()));
     assert_eq!(player.take_echoes(ms(10)), ["now"]);
 }
 
 #[test]
 fn a_clear_flushes_the_queue_and_echoes_the_pending_marks() {
-    let clips = [Clip::new(ModelAudio::Mulaw, 1, 1_600)];
+    let clips = [clip(1, 1_600)];
     let mut player = Player::new(0);
     for (n, piece) in clips[0].heard.chunks(160).enumerate() {
-        player
-            .receive(0, ToTwilio::Media(piece.into()), &clips)
-            .unwrap();
-        player
-            .receive(0, ToTwilio::Mark(n.to_string()), &clips)
-            .unwrap();
+        player.receive(0, ToTwilio::Media(piece.into()));
+        player.receive(0, ToTwilio::Mark(n.to_string()));
     }
     player.advance(ms(50));
     assert_eq!(player.take_echoes(ms(50)), ["0", "1"]);
-    player.receive(ms(50), ToTwilio::Clear, &clips).unwrap();
+    player.receive(ms(50), ToTwilio::Clear);
     assert_eq!(
         player.take_echoes(ms(50)),
         ["2", "3", "4", "5", "6", "7", "8", "9"]
     );
     player.advance(ms(500));
-    assert_eq!(player.heard(0), 400);
+    assert_eq!(heard(&player, &clips, 0), 400);
 }
 
 #[test]
 fn the_player_knows_where_audio_is_from_when_some_was_left_out() {
-    let clips = [
-        Clip::new(ModelAudio::Mulaw, 1, 800),
-        Clip::new(ModelAudio::Mulaw, 2, 800),
-    ];
+    let clips = [clip(1, 800), clip(2, 800)];
     let mut player = Player::new(0);
     let mut audio = clips[0].heard[..320].to_vec();
     audio.extend(&clips[0].heard[480..]);
     audio.extend([0xFF; 40]);
     audio.extend(&clips[1].heard[100..]);
-    player.receive(0, ToTwilio::Media(audio), &clips).unwrap();
+    player.receive(0, ToTwilio::Media(audio));
     player.advance(ms(1_000));
-    let runs: Vec<_> = player.stretches(0).iter().map(|run| run.samples).collect();
-    assert_eq!(runs, [320, 320]);
-    assert_eq!(player.heard(0), 800);
-    assert_eq!(player.heard(1), 800);
-    assert_eq!(player.places[640..680], [None; 40]);
+    let places = player.places(&clips).unwrap();
+    let runs: Vec<_> = player
+        .heard(&places)
+        .iter()
+        .map(|(run, _)| run.samples)
+        .collect();
+    assert_eq!(runs, [320, 320, 40, 700]);
+    assert_eq!(heard(&player, &clips, 0), 800);
+    assert_eq!(heard(&player, &clips, 1), 800);
+    assert_eq!(places[640..680], [None; 40]);
 }
 
 #[test]
 fn the_player_refuses_audio_the_model_never_made_and_audio_out_of_order() {
-    let clips = [Clip::new(ModelAudio::Mulaw, 1, 800)];
+    let clips = [clip(1, 800)];
     let mut player = Player::new(0);
-    assert!(
-        player
-            .receive(0, ToTwilio::Media(tone(9, 160)), &clips)
-            .is_err()
-    );
+    player.receive(0, ToTwilio::Media(tone(9, 160)));
+    assert!(player.places(&clips).is_err());
     let mut player = Player::new(0);
     let mut frames = clips[0].heard.chunks(160).map(<[u8]>::to_vec);
     let first = frames.next().unwrap();
-    player
-        .receive(0, ToTwilio::Media(frames.next().unwrap()), &clips)
-        .unwrap();
-    assert!(player.receive(0, ToTwilio::Media(first), &clips).is_err());
+    player.receive(0, ToTwilio::Media(frames.next().unwrap()));
+    player.receive(0, ToTwilio::Media(first));
+    assert!(player.places(&clips).is_err());
 }
 
 #[test]
@@ -227,9 +233,9 @@ fn the_model_makes_one_response_at_a_time_and_stops_it_when_the_caller_speaks() 
         ]
     );
     assert!(
-        (2_000 * 8..2_000 * 8 + 4_800).contains(&model.held[0]),
+        (2_000 * 8..2_000 * 8 + 4_800).contains(&model.clips[0].held),
         "{}",
-        model.held[0]
+        model.clips[0].held
     );
     assert!(!model.is_responding());
 }

@@ -213,7 +213,7 @@ impl Downlink {
 
     /// A mark every `mark_interval` of audio, and one behind the last sample of what is finished.
     fn is_mark_due(&self, config: &Config) -> bool {
-        let interval = duration_to_samples(config.mark_interval);
+        let interval = duration_to_samples(config.mark_interval.max(FRAME));
         let unmarked = self.ledger.unmarked_samples();
         if !self.ledger.is_finished() {
             return unmarked >= interval;

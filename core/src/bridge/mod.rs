@@ -174,8 +174,11 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     /// `Config::text_capacity`. The message has then had no effect.
     pub fn handle_twilio(&mut self, now: Duration, text: &str) -> Result<(), Error> {
         self.accept(now, text, self.config.max_twilio_len)?;
-        let message = self.carrier.read(text)?;
-        self.carrier_message(message)
+        let message = self.carrier.read(text);
+        let result = message.and_then(|message| self.carrier_message(message));
+        // What had no effect needs no drain.
+        self.is_drained = result.is_err();
+        result
     }
 
     /// A message from the model has arrived: one whole text frame.
@@ -185,8 +188,10 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     /// refuses or reports is an [`Event::ModelError`], not an error.
     pub fn handle_openai(&mut self, now: Duration, text: &str) -> Result<(), Error> {
         self.accept(now, text, self.config.max_openai_len)?;
-        let event = self.model.read(text)?;
-        self.model_event(event)
+        let event = self.model.read(text);
+        let result = event.and_then(|event| self.model_event(event));
+        self.is_drained = result.is_err();
+        result
     }
 
     /// The time that [`poll_timeout`](Self::poll_timeout) named has come. Harmless at any time.
@@ -267,7 +272,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         }
         self.push_to_model(ModelCommand::ToolOutput { call_id, output })?;
         self.dialog.answer_call(call_id);
-        if self.dialog.has_request() {
+        if self.dialog.owes() {
             return Ok(());
         }
         self.owe_response(None, true)
@@ -277,9 +282,17 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     /// the bridge, which keeps their books.
     ///
     /// # Errors
-    /// [`Error::QueueFull`], [`Error::Closed`].
+    /// [`Error::InvalidField`] for anything but an object with a `type`; [`Error::QueueFull`],
+    /// [`Error::Closed`].
     pub fn send_openai(&mut self, event: RawJson<'_>) -> Result<(), Error> {
         self.command()?;
+        if event
+            .get("type")
+            .and_then(|kind| kind.as_string())
+            .is_none()
+        {
+            return Err(Error::InvalidField { name: "type" });
+        }
         self.push(Record::new(
             record::TO_OPENAI,
             [],

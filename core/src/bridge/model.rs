@@ -184,9 +184,13 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         if is("response_cancel_not_active") || is("input_audio_buffer_commit_empty") {
             return Ok(());
         }
-        if matches!(purpose, Some(Purpose::Truncate | Purpose::Delete)) {
-            self.stats.refused_cuts += 1;
-            return Ok(());
+        match purpose {
+            Some(Purpose::Truncate) => return self.truncate_again(),
+            Some(Purpose::Delete) => {
+                self.stats.refused_cuts += 1;
+                return Ok(());
+            }
+            _ => {}
         }
         let is_fatal = purpose == Some(Purpose::Session) || FATAL_CODES.iter().any(|code| is(code));
         let texts = [code.map_or(Text::EMPTY, Text::Json), Text::Json(message)];
@@ -274,6 +278,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             let (truncate, delete);
             let command = match cut {
                 Cut::TruncateAt { audio_end_ms } => {
+                    let audio_end_ms = dialog.cut_at(&unheard, audio_end_ms)?;
                     stats.truncated_items += 1;
                     truncate = dialog.event_id(Purpose::Truncate);
                     ModelCommand::TruncateItem {
@@ -324,6 +329,20 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         self.push_to_model(command)?;
         self.stats.deleted_items += 1;
         Ok(())
+    }
+
+    fn truncate_again(&mut self) -> Result<(), Error> {
+        self.stats.refused_cuts += 1;
+        let Some(cut) = self.dialog.cut_refused() else {
+            return Ok(());
+        };
+        let event_id = self.dialog.event_id(Purpose::Truncate);
+        self.push_to_model(ModelCommand::TruncateItem {
+            event_id: event_id.as_str(),
+            item_id: cut.item_id.as_str(),
+            content_index: cut.content_index,
+            audio_end_ms: cut.audio_end_ms,
+        })
     }
 
     pub(super) fn push_to_model(&mut self, command: ModelCommand<'_>) -> Result<(), Error> {

@@ -6,6 +6,7 @@ use crate::{
     Error, JsonStr,
     dialect::{AudioFormat, SessionState},
     id::{Ascii, Id},
+    playback::Unheard,
 };
 
 /// The model's side of the call: its session, its one active response and the one it owes.
@@ -23,11 +24,18 @@ pub(super) struct Dialog {
     creates_response: bool,
     silence: Duration,
     active: Option<Id>,
-    owed: Owed,
+    /// A response is to be asked for as soon as it may.
+    is_owed: bool,
+    /// A response was asked for, and none has been created since.
+    is_requested: bool,
     /// The response owed is the one that tool outputs call for.
     is_owed_for_tools: bool,
     /// Until when the response that voice detection starts by itself is waited for.
     answer_until: Option<Duration>,
+    /// The last truncation asked for, until another one is.
+    last_cut: Option<Truncation>,
+    /// Audio that we have received and the model, by its refusals, does not hold yet.
+    cut_margin_ms: u64,
     calls: [Option<Call>; MAX_CALLS],
     discarded: [Option<Id>; MAX_DISCARDED],
     events: u32,
@@ -44,13 +52,12 @@ pub(super) enum Session {
     Mismatched,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owed {
-    Nothing,
-    /// To be asked for as soon as it may.
-    Response,
-    /// Asked for; neither created nor refused so far.
-    Requested,
+/// A truncation as it was sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Truncation {
+    pub(super) item_id: Id,
+    pub(super) content_index: u32,
+    pub(super) audio_end_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -71,9 +78,12 @@ impl Dialog {
             creates_response: true,
             silence: Duration::ZERO,
             active: None,
-            owed: Owed::Nothing,
+            is_owed: false,
+            is_requested: false,
             is_owed_for_tools: false,
             answer_until: None,
+            last_cut: None,
+            cut_margin_ms: 0,
             calls: [None; MAX_CALLS],
             discarded: [None; MAX_DISCARDED],
             events: 0,
@@ -99,13 +109,8 @@ impl Dialog {
 
     /// The session is gone; the next one's items begin at `line_start`. What is owed stays owed.
     pub(super) fn disconnect(&mut self, line_start: u64) {
-        let owed = if self.owed == Owed::Nothing {
-            Owed::Nothing
-        } else {
-            Owed::Response
-        };
         *self = Self {
-            owed,
+            is_owed: self.is_owed || self.is_requested,
             is_owed_for_tools: self.is_owed_for_tools,
             events: self.events,
             line_start,
@@ -130,8 +135,11 @@ impl Dialog {
 
     pub(super) fn response_created(&mut self, id: Id) {
         self.active = Some(id);
-        // Whoever asked for it: it answers all the conversation holds by now.
-        self.owed = Owed::Nothing;
+        if !self.is_requested {
+            // Voice detection's own answers all that the conversation holds by now.
+            self.is_owed = false;
+        }
+        self.is_requested = false;
         self.answer_until = None;
     }
 
@@ -165,23 +173,20 @@ impl Dialog {
 
     /// A response is owed, for the application or for tool outputs.
     pub(super) fn owe(&mut self, is_for_tools: bool) {
-        self.owed = Owed::Response;
+        self.is_owed = true;
         self.is_owed_for_tools = is_for_tools;
     }
 
+    /// A response waits to be asked for.
     pub(super) fn owes(&self) -> bool {
-        self.owed == Owed::Response
-    }
-
-    /// A response is owed or asked for.
-    pub(super) fn has_request(&self) -> bool {
-        self.owed != Owed::Nothing
+        self.is_owed
     }
 
     /// The response owed may be asked for now.
     pub(super) fn is_response_due(&self, now: Duration) -> bool {
         self.session == Session::Ready
-            && self.owes()
+            && self.is_owed
+            && !self.is_requested
             && self.active.is_none()
             && !self.is_caller_speaking
             && self.answer_until.is_none_or(|until| until <= now)
@@ -189,23 +194,24 @@ impl Dialog {
     }
 
     pub(super) fn response_requested(&mut self) {
-        self.owed = Owed::Requested;
+        self.is_owed = false;
+        self.is_requested = true;
     }
 
-    /// The request met another response: it is made again after that one.
+    /// The request met another response, which may have been created before it or since: it is made
+    /// again after that one.
     pub(super) fn request_collided(&mut self) {
-        if self.owed == Owed::Requested {
-            self.owed = Owed::Response;
-        }
+        self.is_owed = true;
+        self.is_requested = false;
     }
 
     pub(super) fn request_refused(&mut self) {
-        self.owed = Owed::Nothing;
+        self.is_requested = false;
     }
 
     /// When waiting for voice detection's own response ends.
     pub(super) fn patience_ends(&self) -> Option<Duration> {
-        self.answer_until.filter(|_| self.owes())
+        self.answer_until.filter(|_| self.is_owed)
     }
 
     /// Whether the call is new; then it is remembered.
@@ -248,6 +254,34 @@ impl Dialog {
 
     pub(super) fn has_open_call(&self) -> bool {
         self.calls.iter().flatten().any(|call| !call.is_answered)
+    }
+
+    /// Where to truncate a part of which `heard_ms` were heard and `received_ms` received.
+    pub(super) fn cut_at(&mut self, unheard: &Unheard<'_>, heard_ms: u64) -> Result<u64, Error> {
+        let held_ms = unheard.received_ms.saturating_sub(self.cut_margin_ms);
+        let audio_end_ms = heard_ms.min(held_ms);
+        self.last_cut = Some(Truncation {
+            item_id: Id::new(unheard.item_id, "item_id")?,
+            content_index: unheard.content_index,
+            audio_end_ms,
+        });
+        Ok(audio_end_ms)
+    }
+
+    /// The last truncation was refused: the model holds less than it has sent. It has been seen
+    /// 85 ms behind on live calls, so each refusal moves the point back by
+    /// [`CUT_STEP_MS`], now and from now on. `None` once there is nothing left to try.
+    pub(super) fn cut_refused(&mut self) -> Option<Truncation> {
+        let refused = self.last_cut.take()?;
+        self.cut_margin_ms = (self.cut_margin_ms + CUT_STEP_MS).min(MAX_CUT_MARGIN_MS);
+        self.last_cut = refused
+            .audio_end_ms
+            .checked_sub(CUT_STEP_MS)
+            .map(|audio_end_ms| Truncation {
+                audio_end_ms,
+                ..refused
+            });
+        self.last_cut
     }
 
     /// An id for our next client event: what it is for, and a running number.
@@ -303,6 +337,9 @@ const EVENT_PREFIX: &str = "tl_";
 /// After a turn, voice detection's own response comes within milliseconds; if it has not by then,
 /// it will not.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
+/// How far a refused truncation is moved back.
+const CUT_STEP_MS: u64 = 100;
+const MAX_CUT_MARGIN_MS: u64 = 500;
 const MAX_CALLS: usize = 16;
 /// Deltas trail an interruption by a round trip, in which no more responses than this can begin.
 const MAX_DISCARDED: usize = 4;

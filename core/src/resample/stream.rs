@@ -1,6 +1,6 @@
 //! What all fixed-ratio resamplers share: the state between calls and the cutting into blocks.
 
-use super::filter::{BLOCK, Filter, MAX_HISTORY};
+use super::filter::{BLOCK, Filter};
 use crate::Error;
 use crate::simd::{self, Level, fir};
 
@@ -108,15 +108,17 @@ impl<const N: usize> Stream<N> {
             if groups == 0 {
                 break;
             }
-            let old = history * group_in + self.pending;
             let (new, rest) = src.split_at(groups * group_in - self.pending);
             let (out, rest_out) = dst.split_at_mut(groups * group_out);
-            let mut raw = [0; RAW];
-            raw[..old].copy_from_slice(&self.kept[..old]);
-            raw[old..old + new.len()].copy_from_slice(new);
-            fir::run(self.level, self.filter, &raw, out);
-            self.kept[..history * group_in]
-                .copy_from_slice(&raw[groups * group_in..(groups + history) * group_in]);
+            let old = history * group_in + self.pending;
+            fir::run(self.level, self.filter, &self.kept[..old], new, out);
+            let keep = history * group_in;
+            if let Some(start) = new.len().checked_sub(keep) {
+                self.kept[..keep].copy_from_slice(&new[start..]);
+            } else {
+                self.kept.copy_within(groups * group_in..old, 0);
+                self.kept[keep - new.len()..keep].copy_from_slice(new);
+            }
             self.pending = 0;
             (src, dst) = (rest, rest_out);
         }
@@ -132,7 +134,4 @@ pub(super) const fn kept(filter: &Filter) -> usize {
 }
 
 /// Most samples in a group, in or out.
-pub(super) const MAX_GROUP: usize = 3;
-
-/// Input of one block with its history, and one group for the last lane to reach into.
-pub(crate) const RAW: usize = MAX_GROUP * (MAX_HISTORY + BLOCK + 1);
+const MAX_GROUP: usize = 3;

@@ -12,8 +12,9 @@
 
 pub use fearless_simd::Level;
 
+pub(crate) mod base64;
 pub(crate) mod fir;
-pub(crate) mod g711;
+pub mod g711;
 pub(crate) mod scan;
 
 /// The best level of this machine; without `std`, the best one the build may rely on.
@@ -47,3 +48,6 @@ pub fn levels() -> impl Iterator<Item = Level> {
     }
     levels.into_iter().flatten()
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,8 @@ pub(crate) struct Clip {
     pub(crate) sent: Vec<u8>,
     /// What the caller should hear: μ-law, 8 kHz.
     pub(crate) heard: Vec<u8>,
+    /// Samples at 8 kHz that the model has made so far.
+    pub(crate) held: usize,
 }
 
 impl Clip {
@@ -33,7 +35,13 @@ impl Clip {
             part: 0,
             sent,
             heard,
+            held: 0,
         }
+    }
+
+    /// What the caller may have heard of it by now. A delta may end within a sample.
+    pub(crate) fn made(&self) -> &[u8] {
+        &self.heard[..(self.held + 1).min(self.heard.len())]
     }
 
     /// Length in samples at 8 kHz.
@@ -69,9 +77,8 @@ pub(crate) fn tone_at(id: u64, start: usize, samples: usize) -> Vec<u8> {
 /// Noise at 24 kHz between two stretches of silence longer than any resampler's memory, so that
 /// what was played before does not change it.
 pub(crate) fn noise(id: u64, samples: usize) -> Vec<i16> {
-    let edge = EDGE.min(samples / 2);
     let sample = |n: usize| {
-        if n < edge || n >= samples - edge {
+        if n < EDGE || n + EDGE >= samples {
             0
         } else {
             // A quarter of full scale: no filter drives it into saturation.

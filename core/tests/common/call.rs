@@ -8,12 +8,13 @@ use trunkline::{
 };
 
 use super::{
+    audio::Clip,
     caller::{Caller, STREAM_SID},
     io::{Ev, Exchange, Input, Out, drain},
     judge::Judge,
     link::Link,
     model::Model,
-    player::Player,
+    player::{Place, Player, Run},
     rng::Rng,
     wire::read_to_twilio,
 };
@@ -118,9 +119,13 @@ impl Call {
         let mut call = Self::new(setup);
         call.dial();
         call.open_model();
-        call.run_for(ms(200));
-        assert!(call.has_event(&Ev::SessionReady), "{}", call.story());
-        call
+        for _ in 0..50 {
+            call.run_for(ms(200));
+            if call.has_event(&Ev::SessionReady) {
+                return call;
+            }
+        }
+        panic!("no session after 10 s\n{}", call.story());
     }
 
     /// Twilio connects and starts the stream.
@@ -197,23 +202,22 @@ impl Call {
         self.now = end;
     }
 
-    /// Runs until nothing is left to be played, sent or made, the caller's audio aside.
+    /// Runs until nothing has been played, sent or made for three seconds, the caller's audio aside:
+    /// a Bridge may wait a while for the server's own answer before it asks for one.
     pub(crate) fn run_until_quiet(&mut self) {
         let limit = self.now + 600_000_000;
-        loop {
-            self.run_for(ms(500));
-            let quiet = self.player.queued() == 0
+        let mut quiet_since = self.now;
+        while self.now < quiet_since + ms(3_000) {
+            self.run_for(ms(100));
+            let last = self.player.levels.last().map_or(0, |&(at, _)| at);
+            let appends = |text: &str| text.contains("input_audio_buffer.append");
+            let is_quiet = self.player.queued() == 0
                 && !self.model.is_responding()
                 && self.to_twilio.is_empty()
-                && self.to_model.is_empty();
-            let recent = self.now - ms(400);
-            let sent = self
-                .player
-                .levels
-                .last()
-                .is_some_and(|&(at, _)| at > recent);
-            if quiet && !sent {
-                return;
+                && self.to_model.under_way().all(appends)
+                && last + ms(100) < self.now;
+            if !is_quiet {
+                quiet_since = self.now;
             }
             assert!(
                 self.now < limit,
@@ -234,21 +238,70 @@ impl Call {
         self.events().any(|other| other == event)
     }
 
-    /// The last exchanges of the log, for messages of failed tests.
-    pub(crate) fn story(&self) -> String {
-        let mut lines = vec![format!("now {} µs; the last of what happened:", self.now)];
-        let told = self.log.iter().filter(|exchange| {
-            let plain = matches!(&exchange.input, Input::Twilio(text) if text.contains("\"media\""))
-                || exchange.input == Input::Timeout;
-            !plain || exchange.outputs.iter().any(|output| !is_audio(output))
-        });
-        let told: Vec<_> = told.collect();
-        for exchange in &told[told.len().saturating_sub(40)..] {
-            lines.push(clip(&format!("{:>10} ← {:?}", exchange.at, exchange.input)));
-            for output in &exchange.outputs {
-                lines.push(clip(&format!("           → {output:?}")));
+    /// Where each byte that Twilio was sent is from.
+    pub(crate) fn places(&self) -> Vec<Option<Place>> {
+        match self.player.places(&self.model.clips) {
+            Ok(places) => places,
+            Err(reason) => panic!("{reason}"),
+        }
+    }
+
+    /// The stretches of `clip` that were played, each without a pause or a jump: one if all is well.
+    pub(crate) fn stretches(&self, clip: usize) -> Vec<Run> {
+        let heard = self.player.heard(&self.places()).into_iter();
+        let of_clip = heard.filter(|(_, from)| from.is_some_and(|from| from.clip == clip));
+        of_clip.map(|(run, _)| run).collect()
+    }
+
+    /// How far the caller has heard each clip, in samples at 8 kHz.
+    pub(crate) fn heard_all(&self) -> Vec<usize> {
+        let mut heard = vec![0; self.model.clips.len()];
+        for (run, from) in self.player.heard(&self.places()) {
+            if let Some(Place { clip, offset }) = from {
+                heard[clip] = heard[clip].max(offset + run.samples);
             }
         }
+        heard
+    }
+
+    /// How far the caller has heard `clip`, in samples at 8 kHz.
+    pub(crate) fn heard(&self, clip: usize) -> usize {
+        self.heard_all()[clip]
+    }
+
+    /// What happened, audio and its marks aside, for messages of failed tests.
+    pub(crate) fn story(&self) -> String {
+        let mut lines = Vec::new();
+        for exchange in &self.log {
+            let outputs = exchange.outputs.iter().filter(|output| !is_routine(output));
+            let outputs: Vec<_> = outputs.map(|output| format!("    → {output:?}")).collect();
+            if outputs.is_empty() && !is_notable(&exchange.input) {
+                continue;
+            }
+            lines.push(clip(&format!("{:>10} ← {:?}", exchange.at, exchange.input)));
+            lines.extend(outputs.iter().map(|output| clip(output)));
+        }
+        lines.drain(..lines.len().saturating_sub(100));
+        lines.push(format!("now {} µs", self.now));
+        let mut heard = vec!["?".to_owned(); self.model.clips.len()];
+        if self.player.places(&self.model.clips).is_ok() {
+            heard = self.heard_all().iter().map(usize::to_string).collect();
+        }
+        for (clip, heard) in self.model.clips.iter().zip(heard) {
+            let made = clip.held;
+            let Clip {
+                response_id,
+                item_id,
+                part,
+                ..
+            } = clip;
+            lines.push(format!(
+                "{response_id} {item_id} part {part}: {} samples, {made} made, {heard} heard",
+                clip.samples()
+            ));
+        }
+        lines.push(format!("cut {:?}", self.judge.truncations));
+        lines.push(format!("deleted {:?}", self.judge.deletions));
         lines.join("\n")
     }
 
@@ -283,10 +336,11 @@ impl Call {
             Due::ToTwilio => {
                 let text = self.to_twilio.receive(self.now).expect("a message is due");
                 let message = read_to_twilio(&text, STREAM_SID);
-                let taken = message
-                    .and_then(|message| self.player.receive(self.now, message, &self.model.clips));
-                if let Err(reason) = taken {
-                    panic!("Twilio refuses {}: {reason}\n{}", clip(&text), self.story());
+                match message {
+                    Ok(message) => self.player.receive(self.now, message),
+                    Err(reason) => {
+                        panic!("Twilio refuses {}: {reason}\n{}", clip(&text), self.story());
+                    }
                 }
             }
             Due::ToModel => {
@@ -345,11 +399,22 @@ impl Call {
         }
     }
 
+    /// An input that a Bridge has to take, unless the call is over.
     fn must(&mut self, input: Input) {
         let told = clip(&format!("{input:?}"));
-        if let Err(error) = self.input(input) {
-            panic!("the Bridge refuses {told}: {error}\n{}", self.story());
+        let is_over = self.bridge.is_closed();
+        match self.input(input) {
+            Ok(()) => {}
+            Err(Error::Closed) if is_over => {}
+            Err(error) => panic!("the Bridge refuses {told}: {error}\n{}", self.story()),
         }
+        assert!(
+            !is_over
+                || self
+                    .log
+                    .last()
+                    .is_some_and(|after| after.outputs.is_empty())
+        );
     }
 
     fn input(&mut self, input: Input) -> Result<(), Error> {
@@ -413,16 +478,28 @@ pub(crate) const fn ms(ms: u64) -> u64 {
     ms * 1_000
 }
 
-fn is_audio(output: &Out) -> bool {
+/// What flows all the time, and what the Bridge only passes over.
+fn is_routine(output: &Out) -> bool {
     match output {
-        Out::ToTwilio(text) => text.contains("\"media\""),
+        Out::ToTwilio(text) => !text.contains("\"clear\""),
         Out::ToOpenAi(text) => text.contains("input_audio_buffer.append"),
-        Out::Event(_) => false,
+        Out::Event(event) => matches!(event, Ev::Other { .. } | Ev::Transcript { .. }),
+    }
+}
+
+fn is_notable(input: &Input) -> bool {
+    match input {
+        Input::Timeout => false,
+        Input::Twilio(text) => !text.contains("\"media\"") && !text.contains("\"mark\""),
+        Input::OpenAi(text) => ["response.created", "output_item.added", "\"error\""]
+            .iter()
+            .any(|kind| text.contains(kind)),
+        _ => true,
     }
 }
 
 fn clip(text: &str) -> String {
-    match text.char_indices().nth(220) {
+    match text.char_indices().nth(150) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.into(),
     }

@@ -110,6 +110,11 @@ pub(crate) enum Ev {
     BargeIn {
         item_id: String,
         audio_end: Duration,
+        audio_received: Duration,
+    },
+    ItemHeard {
+        item_id: String,
+        audio_end: Duration,
     },
     Transcript {
         speaker: Speaker,
@@ -131,6 +136,7 @@ pub(crate) enum Ev {
         id: String,
         status: ResponseStatus,
         reason: String,
+        message: String,
         usage: Option<Usage>,
     },
     ModelError {
@@ -151,7 +157,6 @@ impl Out {
             Output::ToTwilio(text) => Self::ToTwilio((*text).into()),
             Output::ToOpenAi(text) => Self::ToOpenAi((*text).into()),
             Output::Event(event) => Self::Event(Ev::own(event)),
-            other => Self::Event(Ev::Unknown(format!("{other:?}"))),
         }
     }
 
@@ -189,8 +194,15 @@ impl Ev {
             Event::SpeechStarted { position } => Self::SpeechStarted { position },
             Event::SpeechStopped { position } => Self::SpeechStopped { position },
             Event::BargeIn {
-                item_id, audio_end, ..
+                item_id,
+                audio_end,
+                audio_received,
             } => Self::BargeIn {
+                item_id: item_id.into(),
+                audio_end,
+                audio_received,
+            },
+            Event::ItemHeard { item_id, audio_end } => Self::ItemHeard {
                 item_id: item_id.into(),
                 audio_end,
             },
@@ -223,12 +235,13 @@ impl Ev {
                 response_id,
                 status,
                 reason,
+                message,
                 usage,
-                ..
             } => Self::ResponseDone {
                 id: response_id.into(),
                 status,
                 reason: reason.into(),
+                message: message.into(),
                 usage,
             },
             Event::ModelError {

@@ -156,7 +156,9 @@ impl Judge {
                 _ => {}
             }
             match output.event() {
-                Some(Ev::BargeIn { item_id, audio_end }) => {
+                Some(Ev::BargeIn {
+                    item_id, audio_end, ..
+                }) => {
                     at_least(4, "BargeIn")?;
                     if !(by_voice || by_hand) {
                         return Err("a barge-in that nothing asked for".into());
@@ -264,8 +266,10 @@ fn conclusion(call: &Call, slack_ms: usize) -> Result<(), String> {
             return Err(format!("the model had to refuse something: {code}"));
         }
     }
+    let places = call.player.places(&call.model.clips)?;
+    let heard = call.heard_all();
     for interruption in &call.judge.interruptions {
-        let after = call.player.places.iter().skip(interruption.sent);
+        let after = places.iter().skip(interruption.sent);
         for place in after.flatten() {
             let response = &call.model.clips[place.clip].response_id;
             if interruption.dead.contains(response) {
@@ -281,13 +285,13 @@ fn conclusion(call: &Call, slack_ms: usize) -> Result<(), String> {
     let tolerance = if call.setup.config.model_audio == ModelAudio::Mulaw {
         0
     } else {
-        60
+        110
     };
     for item in call.model.items.iter().filter(|item| item.spoken) {
         let clips = (0..call.model.clips.len()).filter(|&n| call.model.clips[n].item_id == item.id);
         for clip in clips {
-            let heard = call.player.heard(clip);
-            let held = call.model.held[clip];
+            let heard = heard[clip];
+            let held = call.model.clips[clip].held;
             let part = u64::from(call.model.clips[clip].part);
             let id = &item.id;
             match item.truncated {

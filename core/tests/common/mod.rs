@@ -18,15 +18,25 @@ pub(crate) mod reply;
 pub(crate) mod rng;
 pub(crate) mod wire;
 
+use proptest::test_runner::Config as ProptestConfig;
+
 pub(crate) use call::{Call, Setup, ms};
 pub(crate) use io::{Ev, Input, Out};
 pub(crate) use judge::conclude;
 pub(crate) use reply::{Cut, Reply, Say};
 
-/// Random cases of a property: `TRUNKLINE_CASES`, or `default`.
-pub(crate) fn cases(default: u32) -> u32 {
-    std::env::var("TRUNKLINE_CASES")
+/// A property's settings: `TRUNKLINE_CASES` random cases, or `default`.
+///
+/// A failure prints the smallest input found, which says everything; no file is left behind.
+pub(crate) fn config(default: u32) -> ProptestConfig {
+    let cases = std::env::var("TRUNKLINE_CASES")
         .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(default)
+        .and_then(|text| text.parse().ok());
+    ProptestConfig {
+        cases: cases.unwrap_or(default),
+        failure_persistence: None,
+        max_shrink_time: 60_000,
+        max_shrink_iters: 50_000,
+        ..ProptestConfig::default()
+    }
 }

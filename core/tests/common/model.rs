@@ -47,8 +47,6 @@ pub(crate) struct Model {
     /// Everything appended, as bytes.
     pub(crate) input: Vec<u8>,
     pub(crate) clips: Vec<Clip>,
-    /// Samples at 8 kHz that the model has made of each clip.
-    pub(crate) held: Vec<usize>,
     pub(crate) items: Vec<Item>,
     /// Client events in order, with their time of arrival; appends are left out.
     pub(crate) commands: Vec<(u64, Value)>,
@@ -98,7 +96,6 @@ impl Model {
             session,
             input: Vec::new(),
             clips: Vec::new(),
-            held: Vec::new(),
             items: Vec::new(),
             commands: Vec::new(),
             refusals: Vec::new(),
@@ -158,7 +155,7 @@ impl Model {
                     });
                 }
                 Effect::Part(part) => active.part = Some(part),
-                Effect::Held { clip, samples } => self.held[clip] = samples,
+                Effect::Held { clip, samples } => self.clips[clip].held = samples,
                 Effect::PartDone => active.part = None,
                 Effect::ItemDone => active.item = None,
                 Effect::Call(call_id) => self.calls.push(call_id),
@@ -378,7 +375,6 @@ impl Model {
             self.format,
             &mut self.clips,
         );
-        self.held.resize(self.clips.len(), 0);
         self.next_item += reply.items.len();
         self.responses.push(id.clone());
         self.active = Some(Active {
@@ -462,7 +458,7 @@ impl Model {
             );
             return;
         };
-        let mut held = self.held[clip] as u64 / 8;
+        let mut held = self.clips[clip].held as u64 / 8;
         if let Some((_, earlier)) = item.truncated {
             held = held.min(earlier);
         }

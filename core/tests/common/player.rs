@@ -1,16 +1,16 @@
 //! Twilio's end of the call: a playback queue that knows what was truly heard.
 
-use std::collections::VecDeque;
+use std::{cmp::Reverse, collections::VecDeque};
 
 use super::{audio::Clip, wire::ToTwilio};
 
-/// A stretch of audio that was played, or a part of it.
+/// A stretch of audio that was played without a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     /// When its first sample began, in microseconds.
     pub(crate) at: u64,
-    /// Where the audio is from; `None` for silence that is not the model's.
-    pub(crate) from: Option<Place>,
+    /// Its first byte among all received.
+    pub(crate) start: usize,
     /// Samples at 8 kHz.
     pub(crate) samples: usize,
 }
@@ -24,7 +24,7 @@ pub(crate) struct Place {
 
 #[derive(Clone, Debug)]
 enum Entry {
-    Audio { from: Option<Place>, samples: usize },
+    Audio { start: usize, samples: usize },
     Mark(String),
 }
 
@@ -38,18 +38,14 @@ pub(crate) struct Player {
     queue: VecDeque<Entry>,
     /// When the sample at the head of the queue began, in picoseconds.
     head: u128,
-    /// Where the audio received next should continue.
-    cursor: Option<Place>,
     pub(crate) played: Vec<Run>,
     /// All audio received, in order.
     pub(crate) received: Vec<u8>,
-    /// Where each received byte is from.
-    pub(crate) places: Vec<Option<Place>>,
     /// When each received media message came and how many samples were then queued.
     pub(crate) levels: Vec<(u64, usize)>,
     /// When marks and clears came, and how many samples had been received before.
     pub(crate) marks: Vec<(u64, String, usize)>,
-    pub(crate) clears: Vec<u64>,
+    pub(crate) clears: Vec<(u64, usize)>,
     /// Echoes on their way out.
     echoes: Vec<(u64, String)>,
     pub(crate) mark_fault: Option<MarkFault>,
@@ -62,10 +58,8 @@ impl Player {
             period: (125_000_000 + 125 * ppm) as u64,
             queue: VecDeque::new(),
             head: 0,
-            cursor: None,
             played: Vec::new(),
             received: Vec::new(),
-            places: Vec::new(),
             levels: Vec::new(),
             marks: Vec::new(),
             clears: Vec::new(),
@@ -74,32 +68,17 @@ impl Player {
         }
     }
 
-    /// A message has arrived. `clips` is everything the model has ever had to say.
-    pub(crate) fn receive(
-        &mut self,
-        now: u64,
-        message: ToTwilio,
-        clips: &[Clip],
-    ) -> Result<(), String> {
+    /// A message has arrived.
+    pub(crate) fn receive(&mut self, now: u64, message: ToTwilio) {
         self.advance(now);
         match message {
             ToTwilio::Media(payload) => {
                 if self.queued() == 0 {
                     self.head = u128::from(now) * PICOS;
                 }
+                let (start, samples) = (self.received.len(), payload.len());
                 self.received.extend(&payload);
-                let mut rest = payload.as_slice();
-                while !rest.is_empty() {
-                    let (from, samples) = self.locate(rest, clips)?;
-                    self.places.extend((0..samples).map(|n| {
-                        from.map(|place| Place {
-                            offset: place.offset + n,
-                            ..place
-                        })
-                    }));
-                    self.queue.push_back(Entry::Audio { from, samples });
-                    rest = &rest[samples..];
-                }
+                self.queue.push_back(Entry::Audio { start, samples });
                 self.levels.push((now, self.queued()));
             }
             ToTwilio::Mark(name) => {
@@ -108,7 +87,7 @@ impl Player {
                 self.advance(now);
             }
             ToTwilio::Clear => {
-                self.clears.push(now);
+                self.clears.push((now, self.received.len()));
                 for entry in core::mem::take(&mut self.queue) {
                     if let Entry::Mark(name) = entry {
                         self.echo(now, name);
@@ -116,7 +95,6 @@ impl Player {
                 }
             }
         }
-        Ok(())
     }
 
     /// Plays up to `now`, in microseconds.
@@ -125,21 +103,15 @@ impl Player {
         while let Some(entry) = self.queue.pop_front() {
             match entry {
                 Entry::Mark(name) => self.echo((self.head.min(now) / PICOS) as u64, name),
-                Entry::Audio { from, samples } => {
+                Entry::Audio { start, samples } => {
                     let due = ((now.saturating_sub(self.head)) / u128::from(self.period)) as usize;
                     let count = due.min(samples);
                     if count > 0 {
-                        self.play(from, count);
+                        self.play(start, count);
                     }
                     if count < samples {
-                        let from = from.map(|at| Place {
-                            offset: at.offset + count,
-                            ..at
-                        });
-                        self.queue.push_front(Entry::Audio {
-                            from,
-                            samples: samples - count,
-                        });
+                        let (start, samples) = (start + count, samples - count);
+                        self.queue.push_front(Entry::Audio { start, samples });
                         break;
                     }
                 }
@@ -184,48 +156,83 @@ impl Player {
             .sum()
     }
 
-    /// How far the caller has heard `clip`, in samples at 8 kHz.
-    pub(crate) fn heard(&self, clip: usize) -> usize {
-        self.played
-            .iter()
-            .filter_map(|run| {
-                run.from
-                    .filter(|at| at.clip == clip)
-                    .map(|at| at.offset + run.samples)
-            })
-            .max()
-            .unwrap_or(0)
+    /// What was played of each place, in order: the stretches without a pause or a jump.
+    pub(crate) fn heard(&self, places: &[Option<Place>]) -> Vec<(Run, Option<Place>)> {
+        let mut heard = Vec::new();
+        for run in &self.played {
+            let mut start = 0;
+            for n in 1..=run.samples {
+                let (before, here) = (places[run.start + n - 1], places.get(run.start + n));
+                let follows = match (before, here.copied().flatten()) {
+                    (Some(a), Some(b)) => a.clip == b.clip && a.offset + 1 == b.offset,
+                    (None, None) => true,
+                    _ => false,
+                };
+                if n == run.samples || !follows {
+                    let at = run.at + start as u64 * self.period / PICOS as u64;
+                    let piece = Run {
+                        at,
+                        start: run.start + start,
+                        samples: n - start,
+                    };
+                    heard.push((piece, places[piece.start]));
+                    start = n;
+                }
+            }
+        }
+        heard
     }
 
-    /// The clip's samples that were played, in stretches without a pause, a jump or anything else
-    /// between: one stretch if all is well.
-    pub(crate) fn stretches(&self, clip: usize) -> Vec<Run> {
-        self.played
+    /// Where each received byte is from: audio comes in the order in which the model made it, some
+    /// of it left out; silence may stand anywhere.
+    pub(crate) fn places(&self, clips: &[Clip]) -> Result<Vec<Option<Place>>, String> {
+        let mut places = Vec::with_capacity(self.received.len());
+        let mut cursor = None;
+        let ends = self
+            .clears
             .iter()
-            .filter(|run| run.from.is_some_and(|at| at.clip == clip))
-            .copied()
-            .collect()
+            .map(|&(_, end)| end)
+            .chain([self.received.len()]);
+        let mut start = 0;
+        for end in ends {
+            let mut rest = &self.received[start..end];
+            while !rest.is_empty() {
+                let (from, samples) = locate(rest, cursor, clips)?;
+                let place = |n| {
+                    from.map(|at: Place| Place {
+                        offset: at.offset + n,
+                        ..at
+                    })
+                };
+                places.extend((0..samples).map(place));
+                if from.is_some() {
+                    cursor = place(samples);
+                }
+                rest = &rest[samples..];
+            }
+            // Nothing goes on across a clear.
+            cursor = cursor.map(|at: Place| Place {
+                offset: clips[at.clip].made().len(),
+                ..at
+            });
+            start = end;
+        }
+        Ok(places)
     }
 
-    fn play(&mut self, from: Option<Place>, samples: usize) {
+    fn play(&mut self, start: usize, samples: usize) {
         let at = (self.head / PICOS) as u64;
         let head = self.head;
         self.head += samples as u128 * u128::from(self.period);
         if let Some(last) = self.played.last_mut() {
             let end = u128::from(last.at) * PICOS + last.samples as u128 * u128::from(self.period);
             // Starts are whole microseconds, so the end of a run is known to within one.
-            let seamless = head.abs_diff(end) <= 2 * PICOS;
-            let follows = match (last.from, from) {
-                (Some(a), Some(b)) => a.clip == b.clip && a.offset + last.samples == b.offset,
-                (None, None) => true,
-                _ => false,
-            };
-            if seamless && follows {
+            if head.abs_diff(end) <= 2 * PICOS && last.start + last.samples == start {
                 last.samples += samples;
                 return;
             }
         }
-        self.played.push(Run { at, from, samples });
+        self.played.push(Run { at, start, samples });
     }
 
     fn echo(&mut self, at: u64, name: String) {
@@ -238,62 +245,52 @@ impl Player {
             }
         }
     }
+}
 
-    /// Where the start of `bytes` is from, and for how many samples that holds.
-    ///
-    /// Audio comes in the order in which the model made it; some of it may be left out.
-    fn locate(&mut self, bytes: &[u8], clips: &[Clip]) -> Result<(Option<Place>, usize), String> {
-        if let Some(place) = self.cursor {
-            let same = common(bytes, &clips[place.clip].heard[place.offset..]);
-            if same > 0 {
-                self.cursor = Some(Place {
-                    offset: place.offset + same,
-                    ..place
-                });
-                return Ok((Some(place), same));
-            }
-        }
-        let after = self.cursor.unwrap_or(Place { clip: 0, offset: 0 });
-        let silence = bytes.iter().take_while(|&&byte| byte == 0xFF).count();
-        // Silence at the start of a clip is the clip's own.
-        let at_start = (after.clip..clips.len()).find(|&clip| {
-            let same = common(bytes, &clips[clip].heard);
-            (clip > after.clip || after.offset == 0) && same > silence && same >= bytes.len().min(8)
-        });
-        if let Some(clip) = at_start {
-            let place = Place { clip, offset: 0 };
-            let same = common(bytes, &clips[clip].heard);
-            self.cursor = Some(Place { clip, offset: same });
+/// Where the start of `bytes` is from, and for how many samples that holds.
+fn locate(
+    bytes: &[u8],
+    cursor: Option<Place>,
+    clips: &[Clip],
+) -> Result<(Option<Place>, usize), String> {
+    // One byte in 256 agrees by chance; what is left at an end may be shorter than would prove it.
+    let agrees = |rest: &[u8]| {
+        let same = common(bytes, rest);
+        (same > 0 && same >= bytes.len().min(rest.len()).min(8)).then_some(same)
+    };
+    if let Some(place) = cursor {
+        if let Some(same) = agrees(&clips[place.clip].made()[place.offset..]) {
             return Ok((Some(place), same));
         }
-        if silence > 0 {
-            return Ok((None, silence));
-        }
-        let window = &bytes[..bytes.len().min(12)];
-        for (clip, candidate) in clips.iter().enumerate().skip(after.clip) {
-            let first = if clip == after.clip { after.offset } else { 0 };
-            let found = candidate
-                .heard
-                .get(first..)
-                .and_then(|rest| rest.windows(window.len()).position(|bytes| bytes == window));
-            if let Some(found) = found {
-                let place = Place {
-                    clip,
-                    offset: first + found,
-                };
-                let same = common(bytes, &candidate.heard[place.offset..]);
-                self.cursor = Some(Place {
-                    clip,
-                    offset: place.offset + same,
-                });
-                return Ok((Some(place), same));
-            }
-        }
-        Err(format!(
-            "audio the model never sent, or out of order: {:02X?}",
-            window
-        ))
     }
+    let after = cursor.unwrap_or(Place { clip: 0, offset: 0 });
+    let silence = bytes.iter().take_while(|&&byte| byte == 0xFF).count();
+    // Silence at the start of a clip is the clip's own.
+    let starts = (after.clip..clips.len())
+        .filter(|&clip| clip > after.clip || after.offset == 0)
+        .filter_map(|clip| Some((agrees(clips[clip].made())?, clip)))
+        .filter(|&(same, _)| same > silence);
+    if let Some((same, clip)) = starts.max_by_key(|&(same, clip)| (same, Reverse(clip))) {
+        return Ok((Some(Place { clip, offset: 0 }), same));
+    }
+    if silence > 0 {
+        return Ok((None, silence));
+    }
+    let window = &bytes[..bytes.len().min(12)];
+    for (clip, candidate) in clips.iter().enumerate().skip(after.clip) {
+        let first = if clip == after.clip { after.offset } else { 0 };
+        let rest = &candidate.made()[first..];
+        if let Some(found) = rest.windows(window.len()).position(|bytes| bytes == window) {
+            let place = Place {
+                clip,
+                offset: first + found,
+            };
+            return Ok((Some(place), common(bytes, &rest[found..])));
+        }
+    }
+    Err(format!(
+        "audio the model never sent, or out of order: {window:02X?} {after:?}"
+    ))
 }
 
 fn common(a: &[u8], b: &[u8]) -> usize {

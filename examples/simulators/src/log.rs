@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// the same place.
 #[derive(Clone, Default)]
 pub struct Log {
-    sink: Option<Arc<Sink>>,
+    sink: Option<Arc<dyn Sink>>,
 }
 
 impl Log {
@@ -38,6 +38,22 @@ impl Log {
         })
     }
 
+    /// The same without what happens for every frame of audio: `media`, and the appends and deltas
+    /// of the Realtime side.
+    pub fn without_media(self) -> Self {
+        match self.sink {
+            None => self,
+            Some(sink) => Self::to_fn(move |record| {
+                let event = record["event"]["type"].as_str().unwrap_or_default();
+                let audio =
+                    ["input_audio_buffer.append", "response.output_audio.delta"].contains(&event);
+                if record["kind"] != "media" && !audio {
+                    sink(record);
+                }
+            }),
+        }
+    }
+
     /// Whether anybody listens.
     pub(crate) fn is_on(&self) -> bool {
         self.sink.is_some()
@@ -56,7 +72,9 @@ impl Log {
 }
 
 /// What takes a record.
-type Sink = dyn Fn(&Value) + Send + Sync;
+trait Sink: Fn(&Value) + Send + Sync {}
+
+impl<F: Fn(&Value) + Send + Sync> Sink for F {}
 
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::config::check_response;
 use super::conversation::text;
 use super::error::ApiError;
 use super::record::{Delete, Truncate};
+use super::schema::RESPONSE;
 use super::session::Session;
 
 impl Session {
@@ -125,7 +125,7 @@ impl Session {
             None | Some(Value::Null) => json!({}),
             Some(request) => request.clone(),
         };
-        check_response(&request)?;
+        RESPONSE.check("response", &request)?;
         if request["conversation"] != "none"
             && let Some(active) = self.active()
         {

@@ -34,8 +34,11 @@ mod config;
 mod conversation;
 mod error;
 mod handshake;
+mod input;
+mod plan;
 mod record;
 mod response;
+mod schema;
 mod script;
 mod session;
 mod vad;
@@ -45,6 +48,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -84,6 +88,8 @@ pub struct Options {
     /// The formats a client asks for are ignored: audio is 24 kHz PCM both ways, and
     /// `session.updated` says so. Happens on the service when an update is refused unnoticed.
     pub ignore_formats: bool,
+    /// The records hold the audio itself, not only when how much of it passed.
+    pub keep_audio: bool,
     /// Faults of every session.
     pub faults: Vec<Fault>,
     /// Decides lengths of deltas, delays and identifiers.
@@ -109,6 +115,7 @@ impl Default for Options {
             session_limit: Duration::from_secs(3_600),
             ping: Duration::from_secs(20),
             ignore_formats: false,
+            keep_audio: true,
             faults: Vec::new(),
             seed: 1,
             log: Log::none(),
@@ -134,6 +141,13 @@ impl Server {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let sessions: Arc<Mutex<Vec<_>>> = Arc::default();
+        let url = format!("ws://{address}/v1/realtime");
+        options.log.report(
+            options.clock.now(),
+            "openai",
+            "listening",
+            json!({ "url": url }),
+        );
         let (stop, stopped) = watch::channel(false);
         let accepting = tokio::spawn(accept(listener, options, sessions.clone(), stopped));
         Ok(Self {

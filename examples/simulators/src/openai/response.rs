@@ -1,4 +1,4 @@
-//! Responses: planned when created, sent when due, closed properly when cut short.
+//! Responses: created, sent when due, closed properly when cut short.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -7,192 +7,12 @@ use std::time::Duration;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 
-use super::config::{Format, response_format};
+use super::config::response_format;
 use super::conversation::Item;
+use super::plan::{Content, Emit, Part, Response, place};
 use super::record::{Delta, ResponseRecord};
 use super::script::{Answer, Outcome, Output};
 use super::session::{Session, Timer};
-use crate::audio::duration_of;
-use crate::random::Random;
-
-/// A response in progress.
-#[derive(Debug)]
-pub(super) struct Response {
-    id: String,
-    /// Out of band: it writes to no conversation.
-    outside: bool,
-    format: Format,
-    text_only: bool,
-    audio_output: Value,
-    metadata: Value,
-    max_output_tokens: Value,
-    outcome: Outcome,
-    items: Vec<Part>,
-    plan: VecDeque<(Duration, Emit)>,
-    /// Index of the item that is being written.
-    open: Option<usize>,
-    /// Items opened so far.
-    begun: usize,
-}
-
-/// An item as far as it was sent.
-#[derive(Debug)]
-struct Part {
-    id: String,
-    content: Content,
-    /// Transcript or arguments sent so far.
-    text: String,
-    /// Bytes of audio sent so far.
-    sent: usize,
-    shown: Value,
-}
-
-#[derive(Debug)]
-enum Content {
-    Speech {
-        audio: Vec<u8>,
-        transcript: String,
-    },
-    Tool {
-        name: String,
-        call_id: String,
-        arguments: String,
-    },
-}
-
-/// A step of the plan.
-#[derive(Debug)]
-enum Emit {
-    Open(usize),
-    Audio(usize, Range<usize>),
-    Text(usize, Range<usize>),
-    Close(usize),
-    Finish,
-}
-
-impl Response {
-    /// When the next step is due.
-    pub(super) fn next_time(&self) -> Option<Duration> {
-        self.plan.front().map(|&(time, _)| time)
-    }
-
-    /// Lays out what is sent when.
-    fn plan(
-        &mut self,
-        begin: Duration,
-        speed: f64,
-        delta: (Duration, Duration),
-        odd: bool,
-        random: &mut Random,
-    ) {
-        let mut time = begin;
-        for (index, part) in self.items.iter().enumerate() {
-            self.plan.push_back((time, Emit::Open(index)));
-            let mut steps = Vec::new();
-            match &part.content {
-                Content::Tool { arguments, .. } => {
-                    // Two deltas, so that nobody relies on one.
-                    let middle = arguments.floor_char_boundary(arguments.len() / 2);
-                    steps.push((time, Emit::Text(index, 0..middle)));
-                    steps.push((time, Emit::Text(index, middle..arguments.len())));
-                }
-                Content::Speech { audio, transcript } => {
-                    let length = duration_of(
-                        (audio.len() / self.format.bytes_per_sample()) as u64,
-                        self.format.rate_hz(),
-                    );
-                    let at = |share: f64| time + length.mul_f64(share / speed);
-                    let mut begin = 0;
-                    for word in transcript.split_inclusive(' ') {
-                        let share = begin as f64 / transcript.len() as f64;
-                        steps.push((at(share), Emit::Text(index, begin..begin + word.len())));
-                        begin += word.len();
-                    }
-                    if !self.text_only {
-                        for range in cut(audio.len(), self.format, delta, odd, random) {
-                            let share = range.start as f64 / audio.len() as f64;
-                            steps.push((at(share), Emit::Audio(index, range)));
-                        }
-                        // Stable: words go before the audio of the same moment.
-                        steps.sort_by_key(|&(time, _)| time);
-                    }
-                    time = at(1.0);
-                }
-            }
-            self.plan.extend(steps);
-            self.plan.push_back((time, Emit::Close(index)));
-        }
-        self.plan.push_back((time, Emit::Finish));
-    }
-
-    fn show(&self, status: &str, details: Value, usage: Value) -> Value {
-        let output: Vec<_> = self.items[..self.begun]
-            .iter()
-            .map(|part| part.shown.clone())
-            .collect();
-        let modality = if self.text_only { "text" } else { "audio" };
-        json!({
-            "object": "realtime.response",
-            "id": self.id,
-            "status": status,
-            "status_details": details,
-            "output": output,
-            "conversation_id": null,
-            "output_modalities": [modality],
-            "max_output_tokens": self.max_output_tokens,
-            "audio": { "output": self.audio_output },
-            "usage": usage,
-            "metadata": self.metadata,
-        })
-    }
-}
-
-impl Part {
-    /// The item as it is now.
-    fn show(&self, status: &str, text_only: bool) -> Value {
-        match &self.content {
-            Content::Speech { .. } => {
-                let content = match (status, text_only) {
-                    ("in_progress", _) => json!([]),
-                    (_, true) => json!([{ "type": "output_text", "text": self.text }]),
-                    _ => json!([{ "type": "output_audio", "transcript": self.text }]),
-                };
-                json!({
-                    "id": self.id, "object": "realtime.item", "type": "message",
-                    "status": status, "role": "assistant", "content": content,
-                })
-            }
-            Content::Tool { name, call_id, .. } => json!({
-                "id": self.id, "object": "realtime.item", "type": "function_call",
-                "status": status, "name": name, "call_id": call_id, "arguments": self.text,
-            }),
-        }
-    }
-}
-
-/// Cuts `length` bytes into deltas.
-fn cut(
-    length: usize,
-    format: Format,
-    (low, high): (Duration, Duration),
-    odd: bool,
-    random: &mut Random,
-) -> Vec<Range<usize>> {
-    let mut cuts = Vec::new();
-    let mut begin = 0;
-    while begin < length {
-        let micros = random.between(low.as_micros() as u64, high.as_micros() as u64);
-        let bytes = micros as usize * format.bytes_per_ms() / 1_000;
-        let bytes = match odd {
-            true => bytes | 1,
-            false => bytes / format.bytes_per_sample() * format.bytes_per_sample(),
-        };
-        let end = (begin + bytes.max(format.bytes_per_sample())).min(length);
-        cuts.push(begin..end);
-        begin = end;
-    }
-    cuts
-}
 
 impl Session {
     /// The response that writes to the default conversation.
@@ -445,7 +265,6 @@ impl Session {
             return;
         };
         let bytes = audio[range.clone()].to_vec();
-        let heard = response.format.decode(&audio[..range.end]);
         part.sent = range.end;
         let item_id = part.id.clone();
         if let Some(item) = self.conversation.find(&item_id) {
@@ -453,6 +272,12 @@ impl Session {
         }
         let time = self.options.clock.now();
         let width = response.format.bytes_per_sample();
+        // A sample whose bytes are in two deltas counts with the second.
+        let whole = range.start / width * width..range.end / width * width;
+        let heard = match self.options.keep_audio {
+            true => response.format.decode(&audio[whole]),
+            false => Vec::new(),
+        };
         {
             let mut record = self.record();
             record.deltas.push(Delta {
@@ -465,12 +290,11 @@ impl Session {
                 first_sample: (range.start / width) as u64,
                 end_sample: (range.end / width) as u64,
             });
-            let done = range.start / width;
             let output = record
                 .output
                 .entry(item_id)
                 .or_insert_with(|| (Vec::new(), response.format.rate_hz()));
-            output.0.extend_from_slice(&heard[done..]);
+            output.0.extend(heard);
             if let Some(record) = record.responses.iter_mut().find(|it| it.id == response.id) {
                 record.first_delta.get_or_insert(time);
             }
@@ -610,19 +434,6 @@ impl Session {
             "output_token_details": { "text_tokens": text_out, "audio_tokens": audio_out },
         })
     }
-}
-
-/// The fields that say what a delta or `.done` belongs to.
-fn place(response: &Response, index: usize) -> Value {
-    let part = &response.items[index];
-    let mut fields = json!({
-        "response_id": response.id, "item_id": part.id, "output_index": index,
-    });
-    match &part.content {
-        Content::Speech { .. } => fields["content_index"] = json!(0),
-        Content::Tool { call_id, .. } => fields["call_id"] = json!(call_id),
-    }
-    fields
 }
 
 /// Seen about this long after `response.done`.

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use futures_util::{Stream, StreamExt};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -12,15 +11,14 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message};
 
 use super::Options;
-use super::config::{Config, Format};
-use super::conversation::{Conversation, Item};
+use super::config::Config;
+use super::conversation::Conversation;
 use super::error::ApiError;
 use super::handshake::Outgoing;
-use super::record::{Append, Close, ErrorRecord, EventRecord, SessionRecord, SpeechChange};
-use super::response::Response;
+use super::input::Input;
+use super::plan::Response;
+use super::record::{Close, ErrorRecord, EventRecord, SessionRecord};
 use super::script::{Action, At};
-use super::vad::{Change, Vad};
-use crate::audio::{duration_of, samples_in};
 use crate::random::Random;
 
 /// A session in progress.
@@ -36,30 +34,14 @@ pub(super) struct Session {
     number: u64,
     record: Arc<Mutex<SessionRecord>>,
     outgoing: mpsc::UnboundedSender<Outgoing>,
-    input: Input,
-    user_turns: usize,
+    pub(super) input: Input,
+    pub(super) user_turns: usize,
     timers: Vec<(Duration, Timer)>,
     counts: HashMap<(bool, String), usize>,
     paused_until: Option<Duration>,
     ending: Option<End>,
     events: u64,
     ids: u64,
-}
-
-/// The input audio buffer.
-struct Input {
-    format: Format,
-    /// Input before the format was last changed.
-    base: Duration,
-    /// All input since then.
-    samples: Vec<i16>,
-    /// Bytes that do not yet make a sample.
-    rest: Vec<u8>,
-    /// First sample not yet committed or cleared.
-    start: usize,
-    vad: Option<Vad>,
-    /// The open turn: first sample, prefix included, and its item.
-    turn: Option<(usize, String)>,
 }
 
 /// Something to be done later.
@@ -108,15 +90,7 @@ impl Session {
             (now + options.ping, Timer::Ping),
         ];
         let mut session = Self {
-            input: Input {
-                format: Format::Pcm,
-                base: Duration::ZERO,
-                samples: Vec::new(),
-                rest: Vec::new(),
-                start: 0,
-                vad: None,
-                turn: None,
-            },
+            input: Input::new(),
             config,
             conversation: Conversation::default(),
             responses: Vec::new(),
@@ -437,203 +411,6 @@ impl Session {
             .push(EventRecord { time, kind, event });
     }
 
-    /// Adapts the input to the configuration; audio of another format is forgotten.
-    pub(super) fn configure_input(&mut self) {
-        let format = self.config.input_format();
-        let input = &mut self.input;
-        if input.format != format {
-            input.base += duration_of(input.samples.len() as u64, input.format.rate_hz());
-            input.samples.clear();
-            input.rest.clear();
-            input.start = 0;
-            input.turn = None;
-            input.format = format;
-        }
-        let rate = format.rate_hz();
-        input.vad = self.config.turn_detection().map(|detection| {
-            Vad::new(
-                rate,
-                detection.threshold,
-                detection.silence.as_millis() as u64,
-            )
-        });
-        if let (Some(vad), Some(old)) = (&mut input.vad, input.turn.take()) {
-            // An open turn does not outlive a change of the detector's settings.
-            vad.reset();
-            input.start = input.start.max(old.0);
-        }
-        let (rate, empty) = (format.rate_hz(), self.input.samples.is_empty());
-        let mut record = self.record();
-        if empty {
-            record.input.clear();
-        }
-        record.input_rate_hz = rate;
-    }
-
-    /// Milliseconds of input at sample `at` of the present format.
-    fn input_ms(&self, at: usize) -> u64 {
-        let since = duration_of(at as u64, self.input.format.rate_hz());
-        (self.input.base + since).as_millis() as u64
-    }
-
-    /// Takes the audio of an append.
-    pub(super) fn append(&mut self, bytes: &[u8]) {
-        let time = self.options.clock.now();
-        let format = self.input.format;
-        self.input.rest.extend_from_slice(bytes);
-        let whole = self.input.rest.len() / format.bytes_per_sample() * format.bytes_per_sample();
-        let samples = format.decode(&self.input.rest[..whole]);
-        self.input.rest.drain(..whole);
-        let before = self.input.samples.len();
-        self.input.samples.extend_from_slice(&samples);
-        {
-            let mut record = self.record();
-            record.input.extend_from_slice(&samples);
-            let end_sample = (before + samples.len()) as u64;
-            record.appends.push(Append {
-                time,
-                samples: samples.len() as u64,
-                end_sample,
-            });
-        }
-        let mut changes = Vec::new();
-        if let Some(vad) = &mut self.input.vad {
-            vad.listen(&samples, &mut changes);
-        }
-        for change in changes {
-            match change {
-                Change::Started(at) => self.speech_started(at as usize),
-                Change::Stopped(at) => self.speech_stopped(at as usize),
-            }
-        }
-    }
-
-    fn speech_started(&mut self, at: usize) {
-        let Some(detection) = self.config.turn_detection() else {
-            return;
-        };
-        let prefix = samples_in(detection.prefix, self.input.format.rate_hz());
-        let start = at.saturating_sub(prefix).max(self.input.start);
-        let item_id = self.new_id("item");
-        let audio_ms = self.input_ms(start);
-        self.input.turn = Some((start, item_id.clone()));
-        self.cancel_timer(&Timer::Idle);
-        self.speech_changed(true, audio_ms, &item_id);
-        if detection.interrupt_response {
-            self.interrupt("turn_detected");
-        }
-    }
-
-    fn speech_stopped(&mut self, at: usize) {
-        let Some((start, item_id)) = self.input.turn.take() else {
-            return;
-        };
-        self.speech_changed(false, self.input_ms(at), &item_id);
-        self.commit(start, at, item_id);
-        if self
-            .config
-            .turn_detection()
-            .is_some_and(|detection| detection.create_response)
-            && !self.is_busy()
-        {
-            self.respond(&json!({}), true);
-        }
-    }
-
-    fn speech_changed(&mut self, started: bool, audio_ms: u64, item_id: &str) {
-        let (kind, key) = match started {
-            true => ("input_audio_buffer.speech_started", "audio_start_ms"),
-            false => ("input_audio_buffer.speech_stopped", "audio_end_ms"),
-        };
-        self.send(kind, json!({ key: audio_ms, "item_id": item_id }));
-        let time = self.options.clock.now();
-        let item_id = item_id.to_owned();
-        self.record().speech.push(SpeechChange {
-            time,
-            started,
-            audio_ms,
-            item_id,
-        });
-    }
-
-    /// Commits the whole buffer, as the client asks.
-    pub(super) fn commit_buffer(&mut self) -> Result<(), ApiError> {
-        let (start, end) = (self.input.start, self.input.samples.len());
-        let buffered = duration_of((end - start) as u64, self.input.format.rate_hz());
-        if buffered < MIN_COMMIT {
-            let message = format!(
-                "Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, but buffer only has {:.2}ms of audio.",
-                buffered.as_secs_f64() * 1_000.0
-            );
-            return Err(ApiError::new("input_audio_buffer_commit_empty", message));
-        }
-        let item_id = match self.input.turn.take() {
-            Some((_, item_id)) => item_id,
-            None => self.new_id("item"),
-        };
-        if let Some(vad) = &mut self.input.vad {
-            vad.reset();
-        }
-        self.commit(start, end, item_id);
-        Ok(())
-    }
-
-    /// Empties the buffer, as the client asks.
-    pub(super) fn clear_buffer(&mut self) {
-        self.input.start = self.input.samples.len();
-        self.input.turn = None;
-        if let Some(vad) = &mut self.input.vad {
-            vad.reset();
-        }
-        self.send("input_audio_buffer.cleared", json!({}));
-    }
-
-    fn commit(&mut self, start: usize, end: usize, item_id: String) {
-        let format = self.input.format;
-        self.input.start = end;
-        let audio = format.encode(&self.input.samples[start..end]);
-        let shown = json!({
-            "id": item_id, "object": "realtime.item", "type": "message", "status": "completed",
-            "role": "user", "content": [{ "type": "input_audio", "transcript": null }],
-        });
-        self.conversation.items.push(Item {
-            id: item_id.clone(),
-            shown,
-            audio,
-            format,
-        });
-        let previous = self.conversation.previous(&item_id);
-        self.send(
-            "input_audio_buffer.committed",
-            json!({ "previous_item_id": previous, "item_id": item_id }),
-        );
-        self.announce(&item_id);
-        let turns = self
-            .options
-            .turns
-            .iter()
-            .filter_map(|turn| turn.user.as_ref());
-        let text = turns
-            .clone()
-            .nth(self.user_turns)
-            .cloned()
-            .unwrap_or_default();
-        self.user_turns += 1;
-        if self.config.transcribes() {
-            let (low, high) = self.options.transcription;
-            let delay = self
-                .random
-                .between(low.as_micros() as u64, high.as_micros() as u64);
-            let seconds_ms = duration_of((end - start) as u64, format.rate_hz()).as_millis() as u64;
-            let timer = Timer::Transcript {
-                item_id,
-                text,
-                seconds_ms,
-            };
-            self.later(Duration::from_micros(delay), timer);
-        }
-    }
-
     /// Tells that an item is complete.
     pub(super) fn announce(&mut self, item_id: &str) {
         let previous = self.conversation.previous(item_id);
@@ -643,62 +420,6 @@ impl Session {
         let fields = json!({ "previous_item_id": previous, "item": item.shown });
         self.send("conversation.item.added", fields.clone());
         self.send("conversation.item.done", fields);
-    }
-
-    fn transcribed(&mut self, item_id: &str, text: &str, audio_ms: u64) {
-        if let Some(item) = self.conversation.find(item_id)
-            && let Some(part) = item.shown.pointer_mut("/content/0")
-        {
-            part["transcript"] = json!(text);
-        }
-        let kind = "conversation.item.input_audio_transcription";
-        for word in text.split_inclusive(' ') {
-            self.send(
-                &format!("{kind}.delta"),
-                json!({ "item_id": item_id, "content_index": 0, "delta": word }),
-            );
-        }
-        // 1 token per 100 ms of audio, about 4 characters per token of text.
-        let (input, output) = (audio_ms.div_ceil(100), text.len().div_ceil(4) as u64);
-        let usage = json!({
-            "type": "tokens", "total_tokens": input + output, "input_tokens": input,
-            "input_token_details": { "text_tokens": 0, "audio_tokens": input },
-            "output_tokens": output,
-        });
-        self.send(
-            &format!("{kind}.completed"),
-            json!({ "item_id": item_id, "content_index": 0, "transcript": text, "usage": usage }),
-        );
-    }
-
-    /// Nobody said anything for as long as the session allows.
-    fn idle(&mut self) {
-        if self.is_busy() || self.input.turn.is_some() {
-            return;
-        }
-        let item_id = self.new_id("item");
-        let (start, end) = (self.input.start, self.input.samples.len());
-        let fields = json!({
-            "audio_start_ms": self.input_ms(start), "audio_end_ms": self.input_ms(end),
-            "item_id": item_id,
-        });
-        self.send("input_audio_buffer.timeout_triggered", fields);
-        self.commit(start, end, item_id);
-        self.respond(&json!({}), true);
-    }
-
-    /// Decodes the audio of an append.
-    pub(super) fn decode_audio(event: &Value) -> Result<Vec<u8>, ApiError> {
-        let audio = super::conversation::text(event, "", "audio")?;
-        let bytes = BASE64_STANDARD.decode(audio).map_err(|_| {
-            let message = "Invalid 'audio'. Expected base64-encoded audio bytes.";
-            ApiError::invalid_value("audio", message)
-        })?;
-        if bytes.len() > MAX_APPEND {
-            let message = "Invalid 'audio': more than 15 MiB.";
-            return Err(ApiError::new("string_above_max_length", message).at("audio"));
-        }
-        Ok(bytes)
     }
 }
 
@@ -710,6 +431,4 @@ fn shorten(object: &mut Value, key: &str) {
     }
 }
 
-const MAX_APPEND: usize = 15 << 20;
-const MIN_COMMIT: Duration = Duration::from_millis(100);
-const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);

@@ -30,7 +30,7 @@ pub struct CallRecord {
     pub ended: Duration,
     /// How it ended.
     pub ending: Ending,
-    /// Requests made to the server and what came back.
+    /// Requests made to the server and what came back, in the order sent.
     pub requests: Vec<Request>,
     /// Media sent to the server (caller samples).
     pub sent: Vec<Media>,
@@ -128,6 +128,8 @@ pub struct Request {
     pub answered: Duration,
     /// The public URL, as signed.
     pub url: String,
+    /// The `I-Twilio-Idempotency-Token`: the same on a second delivery.
+    pub idempotency_token: String,
     /// Form fields in the order sent.
     pub fields: Vec<(String, String)>,
     /// HTTP status; `None` when there was no answer.

@@ -3,23 +3,27 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
+use super::Options;
+use super::call::Call;
 use super::http::{UrlParts, signature};
 use super::message::{Command, Writer, read};
 use super::record::{Ending, Media};
 use super::script::{Act, FRAME, PTIME};
 use super::twiml;
 use super::uplink::Departures;
-use super::{Call, Options};
-use crate::audio::PHONE_RATE;
+use crate::audio::{PHONE_RATE, samples_in};
 
 /// Why a stream is over.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,116 +32,53 @@ pub(super) enum StreamEnd {
     Server,
     /// The call is over.
     Call(Ending),
-    /// The stream could not be opened or broke; the call goes on with the TwiML.
-    Failed(String),
+    /// The stream could not be opened or broke; a violation says why.
+    Failed,
 }
 
-/// Opens the stream the TwiML asks for and runs it to its end.
+/// Opens the stream that the TwiML at `base` asks for and runs it to its end.
 pub(super) async fn run(
-    call: &mut Call,
-    options: &Options,
+    call: &mut Call<'_>,
     stream: &twiml::Stream,
     url: &str,
+    base: &str,
 ) -> StreamEnd {
-    if let Some(track) = stream
-        .track
-        .as_deref()
-        .filter(|&track| track != "inbound_track")
-    {
-        call.violation(31941, format!("track '{track}' under <Connect>"), "");
-        return StreamEnd::Failed("invalid track".into());
-    }
-    let socket = match open(options, url).await {
+    let sid = format!("MZ{}", call.random.hex(32));
+    let track = stream.track.as_deref().unwrap_or("inbound_track");
+    let socket = if track == "inbound_track" {
+        open(call.options, url).await
+    } else {
+        Err((31941, format!("track '{track}' under <Connect>")))
+    };
+    let socket = match socket {
         Ok(socket) => socket,
         Err((code, reason)) => {
-            call.violation(code, reason.clone(), url);
-            return StreamEnd::Failed(reason);
+            call.stream_callback(stream, base, &sid, "stream-error", Some(&reason));
+            call.violation(code, reason, url);
+            return StreamEnd::Failed;
         }
     };
-    let sid = format!("MZ{}", call.random.hex(32));
-    call.record.stream_sids.push(sid.clone());
-    let (sink, mut source) = socket.split();
-    let (outgoing, queue) = mpsc::channel(OUTGOING);
-    let sender = tokio::spawn(send_all(sink, queue));
-    let started = call.clock.now();
-    let mut live = Live {
-        writer: Writer::new(&options.account_sid, &call.record.call_sid, &sid),
-        departures: Departures::new(options.uplink.clone()),
-        waiting: VecDeque::new(),
-        next_frame: 0,
-        caller_origin: call.caller.mulaw.len() as u64,
-        started,
-        outgoing,
-        congested: false,
-    };
-    if call.record.started.is_zero() {
-        call.record.started = started;
-    }
-    live.send(call, live.writer.connected());
-    let start = live.writer.start(&stream.parameters);
-    live.send(call, start);
+    call.stream_callback(stream, base, &sid, "stream-started", None);
     call.log("stream_started", json!({ "streamSid": sid }));
-
-    let end = loop {
-        tokio::select! {
-            // In this order, so that a mark reached before a clear came is echoed as heard.
-            biased;
-            () = call.clock.until_some(call.player.next_mark()) => live.echo_marks(call),
-            () = call.clock.until(live.frame_time()) => {
-                if let Some(ending) = live.frame(call) {
-                    break StreamEnd::Call(ending);
-                }
-            }
-            () = call.clock.until_some(live.waiting.front().map(|frame| frame.departs)) => {
-                live.depart(call);
-            }
-            () = call.clock.until(call.answered + options.time_limit) => {
-                break StreamEnd::Call(Ending::TimeLimit);
-            }
-            message = source.next() => match message {
-                Some(Ok(message)) => {
-                    live.echo_marks(call);
-                    if let Some(end) = live.receive(call, message) {
-                        break end;
-                    }
-                }
-                Some(Err(error)) => {
-                    let code = match error {
-                        WsError::Protocol(_) | WsError::Capacity(_) | WsError::Utf8(_) => 31924,
-                        _ => 31903,
-                    };
-                    call.violation(code, error.to_string(), "");
-                    break StreamEnd::Failed(error.to_string());
-                }
-                None => {
-                    call.violation(31903, "the connection ended without a close frame", "");
-                    break StreamEnd::Failed("connection lost".into());
-                }
-            }
-        }
-    };
-    if matches!(end, StreamEnd::Call(_)) {
-        let stop = live.writer.stop();
-        live.send(call, stop);
-        let close = CloseFrame {
-            code: 1000.into(),
-            reason: "".into(),
-        };
-        // The stream ends here whether or not the server answers the close frame.
-        let _ = live.outgoing.try_send(Message::Close(Some(close)));
-        let _ = tokio::time::timeout(CLOSE_LIMIT, async {
-            while let Some(Ok(_)) = source.next().await {}
-        })
-        .await;
-    }
-    drop(live);
-    let _ = tokio::time::timeout(CLOSE_LIMIT, sender).await;
-    let now = call.clock.now();
-    call.player.stop(now);
+    let (mut source, mut live) = Live::start(call, stream, socket, &sid);
+    let violations = call.record.violations.len();
+    let end = live.run(call, &mut source).await;
+    live.stop(call, &mut source, &end).await;
     call.log(
         "stream_stopped",
         json!({ "streamSid": sid, "end": format!("{end:?}") }),
     );
+    let error = match end {
+        StreamEnd::Failed => call.record.violations[violations..].last(),
+        _ => None,
+    };
+    let error = error.map(|violation| violation.reason.clone());
+    let event = if error.is_some() {
+        "stream-error"
+    } else {
+        "stream-stopped"
+    };
+    call.stream_callback(stream, base, &sid, event, error.as_deref());
     end
 }
 
@@ -151,6 +92,7 @@ struct Live {
     caller_origin: u64,
     started: Duration,
     outgoing: mpsc::Sender<Message>,
+    sender: JoinHandle<()>,
     congested: bool,
 }
 
@@ -161,12 +103,109 @@ struct Waiting {
 }
 
 impl Live {
+    /// Greets the server.
+    fn start(
+        call: &mut Call<'_>,
+        stream: &twiml::Stream,
+        socket: WebSocketStream<TcpStream>,
+        sid: &str,
+    ) -> (SplitStream<WebSocketStream<TcpStream>>, Self) {
+        let (sink, source) = socket.split();
+        let (outgoing, queue) = mpsc::channel(OUTGOING);
+        let started = call.clock.now();
+        if call.record.stream_sids.is_empty() {
+            call.record.started = started;
+        }
+        call.record.stream_sids.push(sid.to_owned());
+        // Before a second stream nobody listened to the caller.
+        let since = samples_in(started - call.record.started, PHONE_RATE);
+        call.caller
+            .mulaw
+            .resize(since.max(call.caller.mulaw.len()), 0xFF);
+        let account_sid = &call.options.account_sid;
+        let mut live = Self {
+            writer: Writer::new(account_sid, &call.record.call_sid, sid),
+            departures: Departures::new(call.options.uplink.clone()),
+            waiting: VecDeque::new(),
+            next_frame: 0,
+            caller_origin: call.caller.mulaw.len() as u64,
+            started,
+            outgoing,
+            sender: tokio::spawn(send_all(sink, queue)),
+            congested: false,
+        };
+        let connected = live.writer.connected();
+        live.send(call, connected);
+        let start = live.writer.start(&stream.parameters);
+        live.send(call, start);
+        (source, live)
+    }
+
+    async fn run(
+        &mut self,
+        call: &mut Call<'_>,
+        source: &mut SplitStream<WebSocketStream<TcpStream>>,
+    ) -> StreamEnd {
+        let clock = call.clock;
+        let limit = call.answered.unwrap_or(self.started) + call.options.time_limit;
+        loop {
+            let departs = self.waiting.front().map(|frame| frame.departs);
+            tokio::select! {
+                // In this order, so that a mark reached before a clear came is echoed as heard,
+                // and so that a server that sends without pause does not hold up the caller.
+                biased;
+                () = clock.until_some(call.player.next_mark()) => self.echo_marks(call),
+                () = clock.until_some(departs) => self.depart(call),
+                () = clock.until(self.frame_time()) => {
+                    if let Some(ending) = self.frame(call) {
+                        return StreamEnd::Call(ending);
+                    }
+                }
+                () = clock.until(limit) => return StreamEnd::Call(Ending::TimeLimit),
+                message = source.next() => {
+                    self.echo_marks(call);
+                    if let Some(end) = self.receive(call, message) {
+                        return end;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Says goodbye when the call is over, and lets go of the connection.
+    async fn stop(
+        mut self,
+        call: &mut Call<'_>,
+        source: &mut SplitStream<WebSocketStream<TcpStream>>,
+        end: &StreamEnd,
+    ) {
+        if matches!(end, StreamEnd::Call(_)) {
+            // What was said before hanging up was said; the frame just begun was not.
+            while self.waiting.len() > 1 {
+                self.depart(call);
+            }
+            let stop = self.writer.stop();
+            self.send(call, stop);
+            let close = CloseFrame {
+                code: 1000.into(),
+                reason: "".into(),
+            };
+            let _ = self.outgoing.try_send(Message::Close(Some(close)));
+            // The stream is over whether or not the server answers the close frame.
+            let answer = async { while let Some(Ok(_)) = source.next().await {} };
+            let _ = tokio::time::timeout(CLOSE_LIMIT, answer).await;
+        }
+        call.player.stop(call.clock.now());
+        drop(self.outgoing);
+        let _ = tokio::time::timeout(CLOSE_LIMIT, self.sender).await;
+    }
+
     /// When the next frame begins: it is then decided what the caller says in it.
     fn frame_time(&self) -> Duration {
         self.started + PTIME * self.next_frame as u32
     }
 
-    fn frame(&mut self, call: &mut Call) -> Option<Ending> {
+    fn frame(&mut self, call: &mut Call<'_>) -> Option<Ending> {
         let mut acts = Vec::new();
         call.caller
             .frame(self.frame_time(), &call.player, &mut acts);
@@ -193,7 +232,7 @@ impl Live {
         None
     }
 
-    fn depart(&mut self, call: &mut Call) {
+    fn depart(&mut self, call: &mut Call<'_>) {
         let Some(frame) = self.waiting.pop_front() else {
             return;
         };
@@ -211,7 +250,7 @@ impl Live {
         });
     }
 
-    fn echo_marks(&mut self, call: &mut Call) {
+    fn echo_marks(&mut self, call: &mut Call<'_>) {
         let now = call.clock.now();
         while let Some(mark) = call.player.echo(now) {
             let (name, flushed) = (mark.name.clone(), mark.flushed);
@@ -221,8 +260,28 @@ impl Live {
         }
     }
 
-    fn receive(&mut self, call: &mut Call, message: Message) -> Option<StreamEnd> {
+    fn receive(
+        &mut self,
+        call: &mut Call<'_>,
+        message: Option<Result<Message, WsError>>,
+    ) -> Option<StreamEnd> {
         let now = call.clock.now();
+        let message = match message {
+            Some(Ok(message)) => message,
+            Some(Err(error)) => {
+                let code = match error {
+                    WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => 31903,
+                    WsError::Protocol(_) | WsError::Capacity(_) | WsError::Utf8(_) => 31924,
+                    _ => 31903,
+                };
+                call.violation(code, error.to_string(), "");
+                return Some(StreamEnd::Failed);
+            }
+            None => {
+                call.violation(31903, "the connection ended without a close frame", "");
+                return Some(StreamEnd::Failed);
+            }
+        };
         match message {
             Message::Text(text) => match read(&text, &self.writer.stream_sid) {
                 Ok(Command::Media(audio)) => {
@@ -270,7 +329,7 @@ impl Live {
     }
 
     /// Twilio does not wait for a server that reads slowly: what does not fit is lost.
-    fn send(&mut self, call: &mut Call, message: Value) {
+    fn send(&mut self, call: &mut Call<'_>, message: Value) {
         let result = self.outgoing.try_send(Message::text(message.to_string()));
         if matches!(result, Err(mpsc::error::TrySendError::Full(_))) && !self.congested {
             self.congested = true;
@@ -280,7 +339,7 @@ impl Live {
 }
 
 async fn send_all(
-    mut sink: futures_util::stream::SplitSink<WebSocketStream<TcpStream>, Message>,
+    mut sink: SplitSink<WebSocketStream<TcpStream>, Message>,
     mut queue: mpsc::Receiver<Message>,
 ) {
     while let Some(message) = queue.recv().await {

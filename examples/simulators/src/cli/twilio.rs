@@ -1,0 +1,190 @@
+//! `trunkline-sim twilio`
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use trunkline_simulators::twilio::{self, Ending, Options, Stall, Step, Uplink};
+use trunkline_simulators::{Clock, Speech};
+
+use super::{LogArgs, milliseconds, seconds};
+
+/// Call a server as Twilio does, and listen.
+///
+/// Posts the voice webhook, follows its TwiML, opens the signed media stream, speaks and presses
+/// keys as told, and plays what comes back in real time. Ends with 0 when the call went as
+/// scripted and the server broke no rule, else with 1.
+#[derive(Debug, Args)]
+#[command(after_help = STEPS_HELP)]
+pub(super) struct Twilio {
+    /// Public URL of the voice webhook, as it would be configured at Twilio.
+    #[arg(long, value_name = "URL")]
+    webhook: String,
+    /// Connect to this address, without TLS, whatever host a URL names.
+    #[arg(long, value_name = "HOST:PORT")]
+    connect_to: Option<String>,
+    /// Open streams at ws:// URLs too, which Twilio refuses.
+    #[arg(long)]
+    allow_ws: bool,
+    /// Key of the signatures.
+    #[arg(
+        long,
+        env = "TWILIO_AUTH_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
+    auth_token: Option<String>,
+    /// AC…
+    #[arg(
+        long,
+        env = "TWILIO_ACCOUNT_SID",
+        hide_env_values = true,
+        value_name = "SID"
+    )]
+    account_sid: Option<String>,
+    /// Number of the caller.
+    #[arg(long, default_value = "+15550155", value_name = "NUMBER")]
+    from: String,
+    /// Number that is called.
+    #[arg(long, default_value = "+15550100", value_name = "NUMBER")]
+    to: String,
+    /// The call was placed by the REST API: other webhook fields, all status callbacks.
+    #[arg(long)]
+    outbound_api: bool,
+    /// Public URL for status callbacks.
+    #[arg(long, value_name = "URL")]
+    status_callback: Option<String>,
+    /// Deliver callbacks late, out of order and some of them twice.
+    #[arg(long)]
+    unruly_callbacks: bool,
+    /// Delay each frame of the caller by up to this (ms).
+    #[arg(long, value_parser = milliseconds, default_value = "0", value_name = "MS")]
+    jitter: Duration,
+    /// Hold the caller's frames back: from AT for LENGTH, again EVERY (ms). Repeatable.
+    #[arg(long, value_parser = stall, value_name = "AT:LENGTH[:EVERY]")]
+    stall: Vec<Stall>,
+    /// Send noise of this level between words, instead of digital silence.
+    #[arg(long, value_name = "DBFS", allow_negative_numbers = true)]
+    noise: Option<f64>,
+    /// Give a waiting step up after this long (s).
+    #[arg(long, value_parser = seconds, default_value = "30", value_name = "S")]
+    step_limit: Duration,
+    /// End the call after this long (s).
+    #[arg(long, value_parser = seconds, default_value = "14400", value_name = "S")]
+    time_limit: Duration,
+    /// Seed of identifiers, jitter and unruliness.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write 8 kHz stereo: the caller left, what the caller hears right.
+    #[arg(long, value_name = "FILE")]
+    wav: Option<PathBuf>,
+    /// Write the record of the call as JSON.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    #[command(flatten)]
+    log: LogArgs,
+    /// What the caller does; see below.
+    #[arg(value_name = "STEP", required = true, value_parser = step)]
+    steps: Vec<Step>,
+}
+
+const STEPS_HELP: &str = "\
+Steps, one after another:
+  say:FILE.wav       speak
+  pause:MS           stay silent
+  wait-start         wait until the agent starts to speak
+  wait-heard:MS      wait until this much of what it says was heard (then interrupt)
+  wait-silent:MS     wait until it was silent for this long
+  dtmf:DIGITS        press keys
+  hang-up            end the call; without it the server has to
+
+Example:
+  trunkline-sim twilio --webhook https://voice.example.com/incoming \\
+      --connect-to 127.0.0.1:8080 --wav call.wav \\
+      wait-start wait-silent:700 say:hello.wav wait-start wait-silent:700 hang-up";
+
+impl Twilio {
+    pub(super) async fn run(self) -> Result<ExitCode> {
+        let defaults = Options::default();
+        let record = twilio::call(Options {
+            clock: Clock::new(),
+            webhook: self.webhook,
+            connect_to: self.connect_to,
+            allow_ws: self.allow_ws,
+            auth_token: self.auth_token.unwrap_or(defaults.auth_token),
+            account_sid: self.account_sid.unwrap_or(defaults.account_sid),
+            from: self.from,
+            to: self.to,
+            outbound_api: self.outbound_api,
+            status_callback: self.status_callback,
+            unruly_callbacks: self.unruly_callbacks,
+            script: self.steps,
+            noise_dbfs: self.noise,
+            uplink: Uplink {
+                jitter: self.jitter,
+                stalls: self.stall,
+                seed: self.seed,
+            },
+            step_limit: self.step_limit,
+            time_limit: self.time_limit,
+            seed: self.seed,
+            log: self.log.open()?,
+        })
+        .await;
+        if let Some(path) = &self.wav {
+            record.write_wav(path)?;
+        }
+        if let Some(path) = &self.record {
+            fs::write(path, serde_json::to_vec_pretty(&record)?)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        let well = matches!(record.ending, Ending::CallerHungUp | Ending::ServerHungUp)
+            && record.violations.is_empty();
+        Ok(if well {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+}
+
+fn step(text: &str) -> Result<Step> {
+    let (verb, value) = match text.split_once(':') {
+        Some((verb, value)) => (verb, Some(value)),
+        None => (text, None),
+    };
+    Ok(match (verb, value) {
+        ("say", Some(path)) => Step::Say(Speech::from_wav(path)?),
+        ("pause", Some(time)) => Step::Pause(milliseconds(time)?),
+        ("wait-start", None) => Step::WaitAgentStarts,
+        ("wait-heard", Some(time)) => Step::WaitAgentHeard(milliseconds(time)?),
+        ("wait-silent", Some(time)) => Step::WaitAgentSilent(milliseconds(time)?),
+        ("dtmf", Some(digits))
+            if !digits.is_empty()
+                && digits
+                    .chars()
+                    .all(|digit| "0123456789*#ABCD".contains(digit)) =>
+        {
+            Step::Dtmf(digits.to_owned())
+        }
+        ("hang-up", None) => Step::HangUp,
+        _ => bail!("'{text}' is not a step"),
+    })
+}
+
+fn stall(text: &str) -> Result<Stall> {
+    let parts: Vec<_> = text.split(':').collect();
+    let (at, length, every) = match parts[..] {
+        [at, length] => (at, length, None),
+        [at, length, every] => (at, length, Some(milliseconds(every)?)),
+        _ => bail!("'{text}' is not AT:LENGTH or AT:LENGTH:EVERY"),
+    };
+    Ok(Stall {
+        at: milliseconds(at)?,
+        length: milliseconds(length)?,
+        every,
+    })
+}

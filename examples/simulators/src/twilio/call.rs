@@ -1,0 +1,381 @@
+//! One call: TwiML fetched and carried out, callbacks sent, everything recorded.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::courier::Courier;
+use super::player::Player;
+use super::record::{CallRecord, Ending, Request, Violation};
+use super::script::Caller;
+use super::stream::{self, StreamEnd};
+use super::twiml::{self, Verb};
+use super::{Options, http};
+use crate::Clock;
+use crate::random::Random;
+
+/// A call in progress.
+pub(super) struct Call<'options> {
+    pub(super) options: &'options Options,
+    pub(super) clock: Clock,
+    pub(super) random: Random,
+    pub(super) record: CallRecord,
+    pub(super) caller: Caller,
+    pub(super) player: Player,
+    /// When the call was answered.
+    pub(super) answered: Option<Duration>,
+    courier: Courier,
+    reported_steps: usize,
+    callbacks: u32,
+}
+
+impl<'options> Call<'options> {
+    pub(super) fn new(options: &'options Options) -> Self {
+        let mut random = Random::new(options.seed);
+        let call_sid = format!("CA{}", random.hex(32));
+        Self {
+            clock: options.clock,
+            random,
+            record: CallRecord {
+                call_sid,
+                ..CallRecord::default()
+            },
+            caller: Caller::new(
+                options.script.clone(),
+                options.noise_dbfs,
+                options.step_limit,
+            ),
+            player: Player::default(),
+            answered: None,
+            courier: Courier::new(options),
+            reported_steps: 0,
+            callbacks: 0,
+            options,
+        }
+    }
+
+    /// Makes the call.
+    pub(super) async fn run(mut self) -> CallRecord {
+        let webhook = &self.options.webhook;
+        self.log(
+            "dial",
+            json!({ "callSid": self.record.call_sid, "webhook": webhook }),
+        );
+        if self.options.outbound_api {
+            self.status_callback("initiated", &[]);
+            self.status_callback("ringing", &[]);
+        }
+        self.record.ending = self.documents().await;
+        self.record.ended = self.clock.now();
+        if self.record.stream_sids.is_empty() {
+            self.record.started = self.answered.unwrap_or(self.record.ended);
+        }
+        let (status, sip) = match self.answered {
+            Some(_) => ("completed", "200"),
+            None => ("failed", "500"),
+        };
+        let answered = self.answered.unwrap_or(self.record.ended);
+        let seconds = (self.record.ended - answered).as_secs();
+        self.status_callback(
+            status,
+            &[
+                ("CallDuration", seconds.to_string()),
+                ("Duration", seconds.div_ceil(60).to_string()),
+                ("SipResponseCode", sip.to_owned()),
+            ],
+        );
+        self.finish().await
+    }
+
+    /// Fetches TwiML and carries it out until the call is over.
+    async fn documents(&mut self) -> Ending {
+        let mut url = self.options.webhook.clone();
+        let mut status = if self.options.outbound_api {
+            "in-progress"
+        } else {
+            "ringing"
+        };
+        for _ in 0..MAX_DOCUMENTS {
+            if self.options.outbound_api && self.answered.is_none() {
+                self.answered = Some(self.clock.now());
+                self.status_callback("in-progress", &[]);
+            }
+            let Some(verbs) = self.fetch(&url, status).await else {
+                return Ending::Failed;
+            };
+            if verbs.first() == Some(&Verb::Reject) {
+                return Ending::ServerHungUp;
+            }
+            self.answered.get_or_insert(self.clock.now());
+            status = "in-progress";
+            match self.execute(&url, verbs).await {
+                Next::Document(next) => url = next,
+                Next::End(ending) => return ending,
+            }
+        }
+        self.violation(12100, "more than 20 documents in one call", "");
+        Ending::Failed
+    }
+
+    /// Posts the webhook and reads the TwiML it answers.
+    async fn fetch(&mut self, url: &str, status: &str) -> Option<Vec<Verb>> {
+        let fields = self.webhook_fields(status);
+        let body = self.post(url, fields).await?;
+        match twiml::parse(&body) {
+            Ok(verbs) => Some(verbs),
+            Err(error) => {
+                self.violation(12100, format!("{error:#}"), &body);
+                None
+            }
+        }
+    }
+
+    /// Carries out the verbs of the document fetched from `base`.
+    async fn execute(&mut self, base: &str, verbs: Vec<Verb>) -> Next {
+        for verb in verbs {
+            match verb {
+                Verb::Connect { action, stream } => {
+                    let url = http::resolve(base, &stream.url);
+                    let url = match url.strip_prefix("https://") {
+                        // A relative URL takes the host of the document, not its scheme.
+                        Some(rest) if !stream.url.contains("://") => format!("wss://{rest}"),
+                        _ => url,
+                    };
+                    let end = stream::run(self, &stream, &url, base).await;
+                    match end {
+                        StreamEnd::Call(ending) => return Next::End(ending),
+                        StreamEnd::Failed if action.is_none() => return Next::End(Ending::Failed),
+                        StreamEnd::Server | StreamEnd::Failed => {}
+                    }
+                    if let Some(action) = action {
+                        return Next::Document(http::resolve(base, &action));
+                    }
+                }
+                Verb::Say(text) => {
+                    self.log("twiml_say", json!({ "text": text }));
+                    tokio::time::sleep(SAY_PER_CHARACTER * text.chars().count() as u32).await;
+                }
+                Verb::Pause(time) => tokio::time::sleep(time).await,
+                Verb::Redirect(url) => return Next::Document(http::resolve(base, &url)),
+                Verb::Hangup | Verb::Reject => return Next::End(Ending::ServerHungUp),
+                Verb::Other(name) => self.log("twiml_skipped", json!({ "verb": name })),
+            }
+        }
+        Next::End(Ending::ServerHungUp)
+    }
+
+    /// Fields every voice webhook carries.
+    fn webhook_fields(&self, status: &str) -> Vec<(String, String)> {
+        let options = self.options;
+        let direction = if options.outbound_api {
+            "outbound-api"
+        } else {
+            "inbound"
+        };
+        let mut fields = owned(&[
+            ("AccountSid", &options.account_sid),
+            ("ApiVersion", "2010-04-01"),
+            ("CallSid", &self.record.call_sid),
+            ("CallStatus", status),
+            ("Direction", direction),
+        ]);
+        for (party, number) in [
+            ("From", &options.from),
+            ("Caller", &options.from),
+            ("To", &options.to),
+            ("Called", &options.to),
+        ] {
+            fields.push((party.to_owned(), number.clone()));
+            for (part, value) in [
+                ("City", ""),
+                ("State", "CA"),
+                ("Zip", ""),
+                ("Country", "US"),
+            ] {
+                fields.push((format!("{party}{part}"), value.to_owned()));
+            }
+        }
+        if !options.outbound_api {
+            let token = format!("{{\"parentCallInfoToken\":\"{}\"}}", self.record.call_sid);
+            fields.push(("CallToken".into(), token));
+            fields.push(("StirVerstat".into(), "TN-Validation-Passed-A".into()));
+        }
+        fields
+    }
+
+    /// Tells the call's status, if anybody wants to know: an inbound call tells its end only.
+    fn status_callback(&mut self, status: &str, more: &[(&str, String)]) {
+        let Some(url) = &self.options.status_callback else {
+            return;
+        };
+        let mut fields = self.webhook_fields(status);
+        fields.extend(owned(&[
+            ("CallbackSource", "call-progress-events"),
+            ("SequenceNumber", &self.callbacks.to_string()),
+            (
+                "Timestamp",
+                &Timestamp::now()
+                    .strftime("%a, %d %b %Y %H:%M:%S +0000")
+                    .to_string(),
+            ),
+        ]));
+        fields.extend(
+            more.iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone())),
+        );
+        self.callbacks += 1;
+        let token = self.random.hex(32);
+        self.courier.send(url, token, fields);
+    }
+
+    /// Tells what became of a stream, if its TwiML asks for that.
+    pub(super) fn stream_callback(
+        &mut self,
+        stream: &twiml::Stream,
+        base: &str,
+        sid: &str,
+        event: &str,
+        error: Option<&str>,
+    ) {
+        let Some(url) = &stream.status_callback else {
+            return;
+        };
+        let mut fields = owned(&[
+            ("AccountSid", &self.options.account_sid),
+            ("CallSid", &self.record.call_sid),
+            ("StreamSid", sid),
+            ("StreamName", stream.name.as_deref().unwrap_or(sid)),
+            ("StreamEvent", event),
+            (
+                "Timestamp",
+                &Timestamp::now()
+                    .strftime("%Y-%m-%dT%H:%M:%S.%3fZ")
+                    .to_string(),
+            ),
+        ]);
+        if let Some(error) = error {
+            fields.push(("StreamError".into(), error.to_owned()));
+        }
+        let token = self.random.hex(32);
+        self.courier.send(&http::resolve(base, url), token, fields);
+    }
+
+    /// Posts a webhook and records the exchange; `None` when there is no usable answer.
+    async fn post(&mut self, url: &str, fields: Vec<(String, String)>) -> Option<String> {
+        let time = self.clock.now();
+        let token = self.random.hex(32);
+        let connect_to = self.options.connect_to.as_deref();
+        let auth_token = &self.options.auth_token;
+        let result = http::post(url, connect_to, auth_token, &token, &fields).await;
+        let status = result.as_ref().ok().map(|answer| answer.status);
+        self.log("webhook", json!({ "url": url, "status": status }));
+        self.record.requests.push(Request {
+            time,
+            answered: self.clock.now(),
+            url: url.to_owned(),
+            idempotency_token: token,
+            fields,
+            status,
+            body: result
+                .as_ref()
+                .map_or(String::new(), |answer| answer.body.clone()),
+        });
+        let answer = match result {
+            Ok(answer) if (200..300).contains(&answer.status) => answer,
+            Ok(answer) => {
+                self.violation(11200, format!("status {}", answer.status), &answer.body);
+                return None;
+            }
+            Err(error) => {
+                self.violation(11200, format!("{error:#}"), url);
+                return None;
+            }
+        };
+        let kind = answer
+            .content_type
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim();
+        if !["text/xml", "application/xml", "text/html"].contains(&kind) {
+            self.violation(12300, format!("content type '{kind}'"), &answer.body);
+            return None;
+        }
+        Some(answer.body)
+    }
+
+    pub(super) fn violation(&mut self, code: u32, reason: impl Into<String>, text: &str) {
+        let violation = Violation {
+            time: self.clock.now(),
+            code,
+            reason: reason.into(),
+            text: text.chars().take(200).collect(),
+        };
+        let fields = json!({ "code": code, "reason": violation.reason, "text": violation.text });
+        self.log("violation", fields);
+        self.record.violations.push(violation);
+    }
+
+    /// Reports script steps that began since the last report.
+    pub(super) fn report_steps(&mut self) {
+        for (number, record) in self
+            .caller
+            .records
+            .iter()
+            .enumerate()
+            .skip(self.reported_steps)
+        {
+            self.log("step", json!({ "number": number, "step": record.step }));
+        }
+        self.reported_steps = self.caller.records.len();
+    }
+
+    pub(super) fn log(&self, kind: &str, fields: Value) {
+        self.options
+            .log
+            .report(self.clock.now(), "twilio", kind, fields);
+    }
+
+    /// Waits for the callbacks and completes the record.
+    async fn finish(self) -> CallRecord {
+        let mut record = self.record;
+        for delivery in self.courier.finish().await {
+            record.requests.push(delivery.request);
+            record.violations.extend(delivery.violation);
+        }
+        record.requests.sort_by_key(|request| request.time);
+        record.caller = self.caller.samples();
+        record.said = self.caller.said;
+        record.steps = self.caller.records;
+        record.received_mulaw = self.player.audio;
+        record.received = self.player.media;
+        record.runs = self.player.runs;
+        record.marks = self.player.marks;
+        record.clears = self.player.clears;
+        record.render_heard();
+        let fields = json!({ "ending": record.ending, "violations": record.violations.len() });
+        self.options
+            .log
+            .report(record.ended, "twilio", "ended", fields);
+        record
+    }
+}
+
+/// What follows a document.
+enum Next {
+    Document(String),
+    End(Ending),
+}
+
+fn owned(fields: &[(&str, &str)]) -> Vec<(String, String)> {
+    fields
+        .iter()
+        .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// A redirect loop ends here.
+const MAX_DOCUMENTS: usize = 20;
+/// About how fast text is read out.
+const SAY_PER_CHARACTER: Duration = Duration::from_millis(60);

@@ -128,7 +128,7 @@ impl Session {
     /// Sends what is due.
     pub(super) fn run_responses(&mut self, now: Duration) {
         let mut index = 0;
-        while index < self.responses.len() {
+        while index < self.responses.len() && !self.is_paused() {
             let due = self.responses[index]
                 .next_time()
                 .is_some_and(|time| time <= now);
@@ -270,7 +270,7 @@ impl Session {
         if let Some(item) = self.conversation.find(&item_id) {
             item.audio.extend_from_slice(&bytes);
         }
-        let time = self.options.clock.now();
+        let time = self.sending_time();
         let width = response.format.bytes_per_sample();
         // A sample whose bytes are in two deltas counts with the second.
         let whole = range.start / width * width..range.end / width * width;

@@ -180,7 +180,7 @@ impl Session {
         let _ = self
             .outgoing
             .send(Outgoing::Message(Message::text(event.to_string())));
-        let time = self.options.clock.now();
+        let time = self.sending_time();
         if kind == "response.output_audio.delta" {
             shorten(&mut event, "delta");
         } else if kind == "conversation.item.retrieved"
@@ -198,7 +198,7 @@ impl Session {
 
     /// Sends an `error` event about the client event `event_id`.
     pub(super) fn error(&mut self, error: ApiError, event_id: Option<&str>) {
-        let time = self.options.clock.now();
+        let time = self.sending_time();
         self.send("error", json!({ "error": error.to_json(event_id) }));
         self.record().errors.push(ErrorRecord {
             time,
@@ -215,6 +215,19 @@ impl Session {
             reason: reason.to_owned(),
             by_server: true,
         }));
+    }
+
+    /// When what is sent now leaves.
+    pub(super) fn sending_time(&self) -> Duration {
+        self.options
+            .clock
+            .now()
+            .max(self.paused_until.unwrap_or_default())
+    }
+
+    /// Whether a fault holds the session up.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused_until.is_some()
     }
 
     pub(super) fn record(&self) -> MutexGuard<'_, SessionRecord> {
@@ -257,7 +270,9 @@ impl Session {
     fn tick(&mut self) {
         let now = self.options.clock.now();
         self.run_responses(now);
-        while let Some(due) = self.timers.iter().position(|&(time, _)| time <= now) {
+        while let Some(due) = self.timers.iter().position(|&(time, _)| time <= now)
+            && !self.is_paused()
+        {
             match self.timers.swap_remove(due).1 {
                 Timer::Ping => {
                     let ping = Message::Ping(Bytes::from_static(b"ping"));
@@ -265,7 +280,7 @@ impl Session {
                     self.later(self.options.ping, Timer::Ping);
                 }
                 Timer::Expire => {
-                    let minutes = self.options.session_limit.as_secs().div_ceil(60);
+                    let minutes = (self.options.session_limit.as_secs_f64() / 60.0).ceil();
                     let message =
                         format!("Your session hit the maximum duration of {minutes} minutes.");
                     let error = ApiError::new("session_expired", message);
@@ -393,7 +408,9 @@ impl Session {
                 Action::Send(event) => self.send_raw(&event.to_string()),
                 Action::SendText(text) => self.send_raw(text),
                 Action::Pause(time) => {
-                    self.paused_until = Some(options.clock.now() + *time);
+                    let until = self.sending_time() + *time;
+                    let _ = self.outgoing.send(Outgoing::Pause(until));
+                    self.paused_until = Some(until);
                 }
                 Action::Skip => goes_on = false,
             }
@@ -403,7 +420,7 @@ impl Session {
 
     fn send_raw(&mut self, text: &str) {
         let _ = self.outgoing.send(Outgoing::Message(Message::text(text)));
-        let time = self.options.clock.now();
+        let time = self.sending_time();
         let event = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
         let kind = event["type"].as_str().unwrap_or_default().to_owned();
         self.record()

@@ -6,7 +6,7 @@
 //! two that ship; another carrier or model API is another implementation of these traits and no
 //! change to the Bridge.
 
-use crate::{Error, JsonStr, RawJson, SessionUpdate};
+use crate::{Error, JsonStr, RawJson, SessionUpdate, json::from_utf8};
 
 /// A phone carrier's media-stream protocol: JSON text in, JSON text out, 8 kHz G.711 μ-law within.
 pub trait Carrier {
@@ -16,6 +16,14 @@ pub trait Carrier {
     /// [`Error::InvalidJson`], [`Error::MissingField`], [`Error::InvalidField`]. An unknown kind of
     /// message is [`CarrierEvent::Other`], not an error.
     fn read<'a>(&self, text: &'a str) -> Result<CarrierMessage<'a>, Error>;
+
+    /// [`read`](Self::read) for bytes that should be UTF-8.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); [`Error::InvalidJson`] also where the bytes are not UTF-8.
+    fn read_bytes<'a>(&self, bytes: &'a [u8]) -> Result<CarrierMessage<'a>, Error> {
+        self.read(from_utf8(bytes)?)
+    }
 
     /// Writes `command` for the stream `stream_sid` into `dst` as one whole UTF-8 message and
     /// returns its length in bytes; 0 if this carrier has no such message.
@@ -44,6 +52,21 @@ pub struct CarrierMessage<'a> {
     pub sequence_number: Option<u64>,
     /// What it says.
     pub event: CarrierEvent<'a>,
+}
+
+impl<'a> CarrierMessage<'a> {
+    /// A message of a [`Carrier`]'s making.
+    pub fn new(
+        stream_sid: Option<JsonStr<'a>>,
+        sequence_number: Option<u64>,
+        event: CarrierEvent<'a>,
+    ) -> Self {
+        Self {
+            stream_sid,
+            sequence_number,
+            event,
+        }
+    }
 }
 
 /// What a carrier says.
@@ -117,6 +140,14 @@ pub trait Model {
     /// [`Error::InvalidJson`], [`Error::MissingField`], [`Error::InvalidField`]. An unknown kind of
     /// event is [`ModelEvent::Other`], not an error.
     fn read<'a>(&self, text: &'a str) -> Result<ModelEvent<'a>, Error>;
+
+    /// [`read`](Self::read) for bytes that should be UTF-8.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); [`Error::InvalidJson`] also where the bytes are not UTF-8.
+    fn read_bytes<'a>(&self, bytes: &'a [u8]) -> Result<ModelEvent<'a>, Error> {
+        self.read(from_utf8(bytes)?)
+    }
 
     /// Writes `command` into `dst` as one whole UTF-8 message and returns its length in bytes; 0 if
     /// this model has no such message.
@@ -377,6 +408,38 @@ pub enum ModelCommand<'a> {
         /// The item.
         item_id: &'a str,
     },
+    /// The caller's turn is over: make an item of the audio so far.
+    CommitAudio {
+        /// Comes back in the error if the peer refuses it.
+        event_id: &'a str,
+    },
+    /// Forget the audio that is no item yet.
+    ClearAudio {
+        /// Comes back in the error if the peer refuses it.
+        event_id: &'a str,
+    },
+    /// Add a message to the conversation.
+    CreateMessage {
+        /// Comes back in the error if the peer refuses it.
+        event_id: &'a str,
+        /// Id to give the item, if not one of the peer's making.
+        item_id: Option<&'a str>,
+        /// Whose message.
+        role: Role,
+        /// What it says.
+        text: &'a str,
+    },
+    /// Add a function call of an earlier session to the conversation; its result follows.
+    CreateToolCall {
+        /// Comes back in the error if the peer refuses it.
+        event_id: &'a str,
+        /// Id that the result is given for.
+        call_id: &'a str,
+        /// The function.
+        name: &'a str,
+        /// Its arguments as the model wrote them.
+        arguments: &'a str,
+    },
     /// The result of a function call.
     ToolOutput {
         /// Id of the call.
@@ -384,4 +447,16 @@ pub enum ModelCommand<'a> {
         /// The result, any text; JSON by custom.
         output: &'a str,
     },
+}
+
+/// Whose a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Role {
+    /// The caller's.
+    User,
+    /// The application's.
+    System,
+    /// The model's.
+    Assistant,
 }

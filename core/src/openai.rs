@@ -1,80 +1,37 @@
-//! OpenAI Realtime events.
+//! OpenAI Realtime events (GA); the names of the beta are understood on input.
+//!
+//! Source: the GA types of the `openai` Python package 3.52 (`types/realtime`) and the Realtime
+//! API reference.
+
+mod read;
+mod session;
+mod write;
 
 use crate::{
-    Error, RawJson,
+    Error,
     dialect::{Model, ModelCommand, ModelEvent},
 };
 
-/// OpenAI Realtime over WebSocket, GA; beta names are understood on input.
+pub use session::{NoiseReduction, SessionUpdate, TurnDetection};
+
+/// OpenAI Realtime over WebSocket.
+///
+/// Reading borrows everything from the event. Writing makes events that the server has no reason
+/// to refuse for their form: members and values it knows, ids and texts within its limits. An
+/// `event_id` that is empty is left out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenAiRealtime;
 
 impl Model for OpenAiRealtime {
-    fn read<'a>(&self, _text: &'a str) -> Result<ModelEvent<'a>, Error> {
-        todo!()
+    fn read<'a>(&self, text: &'a str) -> Result<ModelEvent<'a>, Error> {
+        read::read(text)
     }
-    fn write(&self, _command: ModelCommand<'_>, _dst: &mut [u8]) -> Result<usize, Error> {
-        todo!()
+
+    fn write(&self, command: ModelCommand<'_>, dst: &mut [u8]) -> Result<usize, Error> {
+        write::write(command, dst)
     }
+
     fn max_append_len(&self, audio_bytes: usize) -> usize {
-        audio_bytes * 2 + 256
-    }
-}
-
-/// What a session is told at its start, audio formats aside.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct SessionUpdate<'a> {
-    /// System prompt.
-    pub instructions: Option<&'a str>,
-    /// Voice name.
-    pub voice: Option<&'a str>,
-    /// Model that transcribes the caller, or no transcription.
-    pub transcription_model: Option<&'a str>,
-    /// How turns are found.
-    pub turn_detection: TurnDetection,
-    /// `tools`: a JSON array.
-    pub tools: Option<RawJson<'a>>,
-    /// Further members of the `session` object: a JSON object.
-    pub extra: Option<RawJson<'a>>,
-}
-
-/// How the model finds the caller's turns.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum TurnDetection {
-    /// By energy.
-    ServerVad {
-        /// 0 to 1.
-        threshold: f32,
-        /// Audio before the detected start that belongs to the turn.
-        prefix_padding_ms: u32,
-        /// Silence that ends a turn.
-        silence_duration_ms: u32,
-        /// Answer by itself.
-        create_response: bool,
-        /// Stop answering by itself when the caller speaks.
-        interrupt_response: bool,
-    },
-    /// By meaning.
-    SemanticVad {
-        /// Answer by itself.
-        create_response: bool,
-        /// Stop answering by itself when the caller speaks.
-        interrupt_response: bool,
-    },
-    /// The application commits turns.
-    Off,
-}
-
-impl Default for TurnDetection {
-    fn default() -> Self {
-        Self::ServerVad {
-            threshold: 0.5,
-            prefix_padding_ms: 300,
-            silence_duration_ms: 500,
-            create_response: true,
-            interrupt_response: true,
-        }
+        write::append_len(audio_bytes)
     }
 }

@@ -1,5 +1,501 @@
-//! What the caller has heard.
+//! What the caller has heard, item by item.
+//!
+//! A carrier plays what it is sent later than it is sent it, and a model generates faster than
+//! anyone speaks. Between the two lies a line of samples, and the question at every barge-in is how
+//! far along that line the caller's ear has come. [`PlaybackLedger`] keeps the books:
+//!
+//! ```text
+//!            heard          sent              received
+//!  line ───────┴──────────────┴──────────────────┴──▶ samples at 8 kHz
+//!       item_1 ────────┤ item_2 ─────────┤ item_3 ──
+//! ```
+//!
+//! *Received* grows with [`receive`](PlaybackLedger::receive), *sent* with
+//! [`send`](PlaybackLedger::send), *heard* only by the carrier's echo of a mark that the ledger
+//! named, and never past what could have been played by the clock. Marks carry their position and
+//! an epoch in their names, so lost, late, doubled, reordered and unknown echoes need no memory and
+//! do no harm; [`clear`](PlaybackLedger::clear) begins a new epoch, and what it flushes never counts.
+//!
+//! It works without a [`Bridge`](crate::Bridge), in any server that sends the audio itself:
+//!
+//! ```
+//! use core::time::Duration;
+//! use trunkline::playback::{Cut, PlaybackLedger};
+//!
+//! let mut ledger = PlaybackLedger::new(24_000); // the model speaks 24 kHz
+//! let ms = Duration::from_millis;
+//!
+//! // A delta of 400 ms arrives and goes to the carrier as 3,200 μ-law samples …
+//! ledger.receive("item_1", 0, 9_600, 3_200)?;
+//! ledger.send(ms(0), 1_600); // … of which half have been sent, with a mark behind them.
+//! let mark = ledger.mark();
+//! let name = mark.as_str().to_owned();
+//!
+//! // The carrier echoes the mark 230 ms later; then the caller interrupts.
+//! ledger.handle_mark(ms(230), &name);
+//! let cut: Vec<_> = ledger.unheard().map(|unheard| unheard.cut()).collect();
+//! assert_eq!(cut, [Cut::TruncateAt { audio_end_ms: 200 }]);
+//! ledger.clear(); // together with the carrier's own `clear`
+//! # Ok::<(), trunkline::Error>(())
+//! ```
 
-/// What the caller has heard.
+use core::{fmt::Write as _, time::Duration};
+
+use crate::{
+    Error,
+    id::{Ascii, Id},
+};
+
+/// Books of one call's playback. Copyable state of about 2 KiB, no allocation, no clock of its own.
 #[derive(Clone, Debug)]
-pub struct PlaybackLedger {}
+pub struct PlaybackLedger {
+    /// Items not wholly heard, oldest first, contiguous on the line; the first `len` are in use.
+    segments: [Segment; Self::MAX_PARTS],
+    len: usize,
+    model_rate_hz: u32,
+    received: u64,
+    sent: u64,
+    heard: u64,
+    marked: u64,
+    epoch: u32,
+    /// When the carrier will have played all it was sent, by our clock.
+    play_end: Duration,
+}
+
+impl PlaybackLedger {
+    /// Content parts that may be waiting to be heard at one time.
+    pub const MAX_PARTS: usize = 16;
+    /// Sampling rate of the line, in Hz: what a phone carrier plays.
+    pub const RATE_HZ: u32 = 8_000;
+
+    /// An empty ledger for a model that speaks at `model_rate_hz` (24,000 for PCM16, 8,000 for
+    /// G.711).
+    pub const fn new(model_rate_hz: u32) -> Self {
+        Self {
+            segments: [Segment::EMPTY; Self::MAX_PARTS],
+            len: 0,
+            // A rate of 0 makes no sense, and must not make a division by it either.
+            model_rate_hz: if model_rate_hz == 0 { 1 } else { model_rate_hz },
+            received: 0,
+            sent: 0,
+            heard: 0,
+            marked: 0,
+            epoch: 0,
+            play_end: Duration::ZERO,
+        }
+    }
+
+    /// A content part exists, though none of its audio has come yet. It counts as unheard.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub fn announce(&mut self, item_id: &str, content_index: u32) -> Result<(), Error> {
+        self.receive(item_id, content_index, 0, 0)
+    }
+
+    /// Audio of a content part has arrived: `model_samples` at the model's rate, which became
+    /// `line_samples` at [`RATE_HZ`](Self::RATE_HZ) at the end of the line.
+    ///
+    /// # Errors
+    /// [`Error::InvalidField`] for an id that is empty, longer than 63 bytes or not plain ASCII;
+    /// [`Error::QueueFull`] if [`MAX_PARTS`](Self::MAX_PARTS) parts wait and not even the oldest has
+    /// been sent; else, the oldest is taken for heard.
+    pub fn receive(
+        &mut self,
+        item_id: &str,
+        content_index: u32,
+        model_samples: usize,
+        line_samples: usize,
+    ) -> Result<(), Error> {
+        let model_samples = model_samples as u64;
+        let line_samples = line_samples as u64;
+        let open = self.segments[..self.len]
+            .iter()
+            .rposition(|segment| segment.is(item_id, content_index));
+        match open {
+            Some(index) if self.segments[index].end == self.received => {
+                self.segments[index].end += line_samples;
+                self.segments[index].model_samples += model_samples;
+                // Parts that are only announced stay behind all that has come.
+                for announced in &mut self.segments[index + 1..self.len] {
+                    announced.start += line_samples;
+                    announced.end += line_samples;
+                }
+            }
+            // Another part's audio came between: the part goes on in a second stretch.
+            earlier => {
+                let id = Id::new(item_id, "item_id")?;
+                let base = earlier.map_or(0, |index| {
+                    self.segments[index].base + self.segments[index].model_samples
+                });
+                if self.len == Self::MAX_PARTS {
+                    self.retire()?;
+                }
+                self.segments[self.len] = Segment {
+                    id,
+                    content_index,
+                    is_finished: false,
+                    start: self.received,
+                    end: self.received + line_samples,
+                    base,
+                    model_samples,
+                };
+                self.len += 1;
+            }
+        }
+        self.received += line_samples;
+        Ok(())
+    }
+
+    /// No more audio will come for this content part. A part that never had any is forgotten.
+    pub fn finish(&mut self, item_id: &str, content_index: u32) {
+        self.finish_where(|segment| segment.is(item_id, content_index));
+    }
+
+    /// No more audio will come for any content part known so far.
+    pub fn finish_all(&mut self) {
+        self.finish_where(|_| true);
+    }
+
+    /// The next `samples` of the line have gone to the carrier at `now`.
+    pub fn send(&mut self, now: Duration, samples: usize) {
+        self.sent = (self.sent + samples as u64).min(self.received);
+        self.play_end = self.play_end.max(now) + samples_to_duration(samples as u64);
+    }
+
+    /// The name of a mark to send behind everything sent so far. Its echo goes to
+    /// [`handle_mark`](Self::handle_mark).
+    pub fn mark(&mut self) -> MarkName {
+        self.marked = self.sent;
+        self.mark_name()
+    }
+
+    /// The name that [`mark`](Self::mark) would give now.
+    pub(crate) fn mark_name(&self) -> MarkName {
+        MarkName::new(self.epoch, self.sent)
+    }
+
+    /// The carrier has echoed a mark.
+    ///
+    /// Echoes of an earlier epoch are [`Echo::Flushed`] and count for nothing. An echo can never
+    /// lower what was heard, nor raise it past the last mark of this epoch, nor past what the
+    /// carrier can have played by `now` (with 0.1 % and 20 ms of grace for its clock).
+    pub fn handle_mark(&mut self, now: Duration, name: &str) -> Echo {
+        let Some((epoch, position)) = MarkName::parse(name) else {
+            return Echo::Foreign;
+        };
+        if epoch != self.epoch {
+            return if epoch < self.epoch {
+                Echo::Flushed
+            } else {
+                Echo::Foreign
+            };
+        }
+        if position > self.marked {
+            return Echo::Foreign;
+        }
+        let grace = self.sent.saturating_sub(self.heard) / 1_000 + CLOCK_GRACE_SAMPLES;
+        let playable = self.sent - duration_to_samples(self.queued(now)).min(self.sent) + grace;
+        self.heard = self.heard.max(position.min(playable));
+        Echo::Heard
+    }
+
+    /// The oldest content part, once it is finished and wholly heard; each is told once.
+    pub fn pop_heard(&mut self) -> Option<Heard> {
+        let first = *self.segments[..self.len].first()?;
+        if !first.is_finished || first.end > self.heard {
+            return None;
+        }
+        self.segments.copy_within(1..self.len, 0);
+        self.len -= 1;
+        Some(Heard {
+            id: first.id,
+            content_index: first.content_index,
+            audio_ms: first.received_ms(self.model_rate_hz),
+        })
+    }
+
+    /// The content parts not wholly heard, oldest first, and what to tell the model of each if
+    /// playback stops now.
+    pub fn unheard(&self) -> impl Iterator<Item = Unheard<'_>> {
+        let segments = &self.segments[..self.len];
+        let is_open = |segment: &Segment| !segment.is_finished || segment.end > self.heard;
+        segments
+            .iter()
+            .enumerate()
+            .filter(move |(_, segment)| is_open(segment))
+            .map(move |(index, segment)| {
+                let rate = u64::from(self.model_rate_hz);
+                let heard = self.heard.clamp(segment.start, segment.end) - segment.start;
+                let heard_ms = heard * 1_000 / u64::from(Self::RATE_HZ);
+                let received_ms = segment.received_ms(self.model_rate_hz);
+                Unheard {
+                    item_id: segment.id.as_str(),
+                    content_index: segment.content_index,
+                    heard_ms: (segment.base * 1_000 / rate + heard_ms).min(received_ms),
+                    received_ms,
+                    start: segment.start,
+                    is_continuation: segment.content_index > 0 || segment.base > 0,
+                    follows_unheard: segments[..index]
+                        .iter()
+                        .any(|earlier| earlier.id == segment.id && earlier.start >= self.heard),
+                }
+            })
+    }
+
+    /// Playback has been stopped and the carrier's queue emptied: nothing on the line will be heard
+    /// any more, and marks sent before this count for nothing.
+    pub fn clear(&mut self) {
+        self.len = 0;
+        self.sent = self.received;
+        self.heard = self.received;
+        self.marked = self.received;
+        self.epoch = self.epoch.wrapping_add(1);
+        self.play_end = Duration::ZERO;
+    }
+
+    /// Audio that the carrier was sent and, by the clock, has not played.
+    pub fn queued(&self, now: Duration) -> Duration {
+        self.play_end.saturating_sub(now)
+    }
+
+    /// When, by the clock, the carrier will have played all it was sent.
+    pub fn play_end(&self) -> Duration {
+        self.play_end
+    }
+
+    /// Position of the caller's ear on the line, in samples, as far as marks prove it.
+    pub fn heard_samples(&self) -> u64 {
+        self.heard
+    }
+
+    /// Position on the line up to which audio was sent, in samples.
+    pub fn sent_samples(&self) -> u64 {
+        self.sent
+    }
+
+    /// Position on the line up to which audio was received, in samples.
+    pub fn received_samples(&self) -> u64 {
+        self.received
+    }
+
+    /// Samples sent since the last mark.
+    pub fn unmarked_samples(&self) -> u64 {
+        self.sent - self.marked
+    }
+
+    /// No content part is waiting for more audio from the model.
+    pub fn is_finished(&self) -> bool {
+        self.segments[..self.len]
+            .iter()
+            .all(|segment| segment.is_finished)
+    }
+
+    /// How often playback was cleared.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Makes room where marks do not come back: the oldest part, once finished and sent, is taken
+    /// for heard. It will never be cut then, which errs on the safe side.
+    fn retire(&mut self) -> Result<(), Error> {
+        let oldest = &self.segments[0];
+        if !oldest.is_finished || oldest.end > self.sent {
+            return Err(Error::QueueFull { needed: 1, free: 0 });
+        }
+        self.segments.copy_within(1..self.len, 0);
+        self.len -= 1;
+        Ok(())
+    }
+
+    fn finish_where(&mut self, is_meant: impl Fn(&Segment) -> bool) {
+        let mut kept = 0;
+        for index in 0..self.len {
+            let mut segment = self.segments[index];
+            segment.is_finished |= is_meant(&segment);
+            if !segment.is_finished || segment.end > segment.start {
+                self.segments[kept] = segment;
+                kept += 1;
+            }
+        }
+        self.len = kept;
+    }
+}
+
+/// What an echoed mark meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Echo {
+    /// Playback reached it.
+    Heard,
+    /// It was on the way when playback was cleared.
+    Flushed,
+    /// The ledger did not name it, or not yet.
+    Foreign,
+}
+
+/// A content part that the caller has heard to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    id: Id,
+    /// Content part of the item.
+    pub content_index: u32,
+    /// Its whole length in milliseconds.
+    pub audio_ms: u64,
+}
+
+impl Heard {
+    /// The item.
+    pub fn item_id(&self) -> &str {
+        self.id.as_str()
+    }
+}
+
+/// A content part that the caller has not heard to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unheard<'a> {
+    /// The item.
+    pub item_id: &'a str,
+    /// Content part of the item.
+    pub content_index: u32,
+    /// Audio heard, in whole milliseconds; never more than `received_ms`.
+    pub heard_ms: u64,
+    /// Audio received, in whole milliseconds.
+    pub received_ms: u64,
+    /// Where it starts on the line, in samples.
+    pub start: u64,
+    is_continuation: bool,
+    follows_unheard: bool,
+}
+
+impl Unheard<'_> {
+    /// What the model is to be told.
+    ///
+    /// An item of which nothing was heard is deleted: truncating it at 0 would leave an empty
+    /// answer in the conversation. A later part of an item is cut by itself; if the whole item
+    /// goes, the part goes with it.
+    pub fn cut(&self) -> Cut {
+        match self.heard_ms {
+            0 if self.follows_unheard => Cut::None,
+            0 if !self.is_continuation => Cut::Delete,
+            audio_end_ms => Cut::TruncateAt { audio_end_ms },
+        }
+    }
+}
+
+/// What to tell the model of a content part when playback stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cut {
+    /// `conversation.item.truncate` at this point of the part's audio.
+    TruncateAt {
+        /// Milliseconds from the start of the part; at most heard, at most received.
+        audio_end_ms: u64,
+    },
+    /// `conversation.item.delete`.
+    Delete,
+    /// Nothing: deleting the item covers it.
+    None,
+}
+
+/// The name of a mark, made by [`PlaybackLedger::mark`]: `tl:EPOCH:POSITION`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct MarkName(Ascii<{ Self::MAX_LEN }>);
+
+impl MarkName {
+    /// What every such name starts with.
+    pub const PREFIX: &'static str = "tl:";
+    /// The longest name in bytes.
+    pub const MAX_LEN: usize = 3 + 10 + 1 + 20;
+
+    /// The name as it goes to the carrier.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    fn new(epoch: u32, position: u64) -> Self {
+        let mut name = Ascii::EMPTY;
+        write!(name, "{}{epoch}:{position}", Self::PREFIX)
+            .expect("MAX_LEN holds the longest epoch and position");
+        Self(name)
+    }
+
+    fn parse(name: &str) -> Option<(u32, u64)> {
+        let (epoch, position) = name.strip_prefix(Self::PREFIX)?.split_once(':')?;
+        Some((epoch.parse().ok()?, position.parse().ok()?))
+    }
+}
+
+impl core::fmt::Debug for MarkName {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+/// The share of `text` that was heard when `heard_ms` of `total_ms` of its speech were, cut back to
+/// a whole word. Speech and text do not run evenly, so this is an estimate; it is what a transcript
+/// is to show, and what a new session is to be told, after a barge-in.
+pub fn heard_text(text: &str, heard_ms: u64, total_ms: u64) -> &str {
+    if heard_ms >= total_ms {
+        return text;
+    }
+    let chars = text.chars().count() as u64 * heard_ms / total_ms;
+    let end = text
+        .char_indices()
+        .nth(chars as usize)
+        .map_or(text.len(), |(index, _)| index);
+    let (head, tail) = text.split_at(end);
+    match head.rfind(char::is_whitespace) {
+        _ if tail.starts_with(char::is_whitespace) => head,
+        Some(space) => head[..space].trim_end(),
+        None => "",
+    }
+}
+
+/// Time that `samples` of the line take to play.
+pub(crate) fn samples_to_duration(samples: u64) -> Duration {
+    Duration::from_micros(samples * 1_000_000 / u64::from(PlaybackLedger::RATE_HZ))
+}
+
+/// Samples of the line played in `time`, rounded down.
+pub(crate) fn duration_to_samples(time: Duration) -> u64 {
+    (time.as_micros() * u128::from(PlaybackLedger::RATE_HZ) / 1_000_000) as u64
+}
+
+/// One content part on the line.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    id: Id,
+    content_index: u32,
+    is_finished: bool,
+    start: u64,
+    end: u64,
+    /// Model samples of the part that came before this stretch of the line.
+    base: u64,
+    /// Model samples of the part in this stretch.
+    model_samples: u64,
+}
+
+impl Segment {
+    const EMPTY: Self = Self {
+        id: Id::EMPTY,
+        content_index: 0,
+        is_finished: false,
+        start: 0,
+        end: 0,
+        base: 0,
+        model_samples: 0,
+    };
+
+    fn is(&self, item_id: &str, content_index: u32) -> bool {
+        self.content_index == content_index && self.id.as_str() == item_id
+    }
+
+    fn received_ms(&self, model_rate_hz: u32) -> u64 {
+        (self.base + self.model_samples) * 1_000 / u64::from(model_rate_hz)
+    }
+}
+
+/// 20 ms: network and scheduling noise between our clock and the carrier's.
+const CLOCK_GRACE_SAMPLES: u64 = 160;

@@ -1,27 +1,266 @@
-//! Twilio Media Streams messages.
+//! Twilio Media Streams messages, bidirectional streams (`<Connect><Stream>`).
+//!
+//! Source: Twilio's documentation page "Media Streams - WebSocket Messages".
 
 use crate::{
-    Error,
-    dialect::{Carrier, CarrierCommand, CarrierMessage},
+    Error, JsonStr, RawJson, base64,
+    dialect::{Carrier, CarrierCommand, CarrierEvent, CarrierMessage, Track},
+    json::{NameBuf, Scanner, Value, Writer, render},
 };
 
 /// Twilio Media Streams, bidirectional.
+///
+/// Reading borrows everything from the message and takes numbers as Twilio writes them, in strings,
+/// or bare. Writing makes the three messages Twilio takes, with exactly the members it wants, so
+/// that it has no reason for its warnings 31950 and 31951: a stream SID is 1 to 64 printable ASCII
+/// characters without `"` and `\` (reading refuses a `start` with another), audio and mark names are
+/// not empty.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Twilio;
 
 impl Carrier for Twilio {
-    fn read<'a>(&self, _text: &'a str) -> Result<CarrierMessage<'a>, Error> {
-        todo!()
+    fn read<'a>(&self, text: &'a str) -> Result<CarrierMessage<'a>, Error> {
+        let mut message = Message::default();
+        let mut scanner = Scanner::new(text);
+        if scanner.enter_object()? {
+            message.members(&mut scanner)?;
+        } else {
+            scanner.value()?;
+        }
+        scanner.finish()?;
+        message.into_carrier()
     }
+
     fn write(
         &self,
-        _sid: &str,
-        _command: CarrierCommand<'_>,
-        _dst: &mut [u8],
+        stream_sid: &str,
+        command: CarrierCommand<'_>,
+        dst: &mut [u8],
     ) -> Result<usize, Error> {
-        todo!()
+        if !is_stream_sid(stream_sid.chars()) {
+            return Err(Error::InvalidField { name: "streamSid" });
+        }
+        match command {
+            CarrierCommand::Media([]) => Err(Error::InvalidField {
+                name: "media.payload",
+            }),
+            CarrierCommand::Media(audio) => {
+                let needed = MEDIA_OVERHEAD + stream_sid.len() + base64::encoded_len(audio.len());
+                let actual = dst.len();
+                let dst = dst
+                    .get_mut(..needed)
+                    .ok_or(Error::BufferTooShort { needed, actual })?;
+                let mut writer = Writer::new(dst);
+                for part in [MEDIA_START, stream_sid, MEDIA_PAYLOAD] {
+                    writer.raw(part);
+                }
+                writer.base64(audio);
+                writer.raw(MEDIA_END);
+                Ok(needed)
+            }
+            CarrierCommand::Mark("") => Err(Error::InvalidField { name: "mark.name" }),
+            CarrierCommand::Mark(name) => render(dst, |writer| {
+                writer.raw(r#"{"event":"mark","streamSid":""#);
+                writer.raw(stream_sid);
+                writer.raw(r#"","mark":{"name":"#);
+                writer.string(name);
+                writer.raw("}}");
+            }),
+            CarrierCommand::Clear => render(dst, |writer| {
+                writer.raw(r#"{"event":"clear","streamSid":""#);
+                writer.raw(stream_sid);
+                writer.raw("\"}");
+            }),
+        }
     }
+
     fn max_media_len(&self, audio_bytes: usize) -> usize {
-        audio_bytes * 2 + 256
+        base64::encoded_len(audio_bytes).saturating_add(MEDIA_OVERHEAD + MAX_STREAM_SID)
     }
 }
+
+/// The members of a message, as far as they were met; which of them it needs is known at its end.
+#[derive(Default)]
+struct Message<'a> {
+    event: Value<'a>,
+    stream_sid: Value<'a>,
+    sequence_number: Value<'a>,
+    start: Value<'a>,
+    media: Media<'a>,
+    dtmf: Value<'a>,
+    mark: Value<'a>,
+}
+
+/// The members of `media`, read in passing since most messages are of this kind.
+#[derive(Default)]
+struct Media<'a> {
+    /// What stands in the place of the object, if none does.
+    other: Value<'a>,
+    track: Value<'a>,
+    timestamp: Value<'a>,
+    payload: Value<'a>,
+}
+
+impl<'a> Message<'a> {
+    fn members(&mut self, scanner: &mut Scanner<'a>) -> Result<(), Error> {
+        let mut buf: NameBuf = [0; _];
+        while let Some(key) = scanner.next_key()? {
+            match key.name(&mut buf) {
+                "event" => self.event = scanner.value()?,
+                "streamSid" => self.stream_sid = scanner.value()?,
+                "sequenceNumber" => self.sequence_number = scanner.value()?,
+                "media" => self.media = Media::read(scanner)?,
+                "start" => self.start = scanner.value()?,
+                "dtmf" => self.dtmf = scanner.value()?,
+                "mark" => self.mark = scanner.value()?,
+                _ => {
+                    scanner.value()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn into_carrier(self) -> Result<CarrierMessage<'a>, Error> {
+        let kind = self.event.string("event")?;
+        let mut stream_sid = self.stream_sid.optional_string("streamSid")?;
+        let event = match kind.name(&mut [0; _]) {
+            "media" => self.media.into_event()?,
+            "mark" => {
+                let [name] = self.mark.object("mark")?.pick(["name"])?;
+                CarrierEvent::Mark {
+                    name: name.string("mark.name")?,
+                }
+            }
+            "dtmf" => {
+                let [digit] = self.dtmf.object("dtmf")?.pick(["digit"])?;
+                CarrierEvent::Dtmf {
+                    digit: dtmf_digit(digit.string("dtmf.digit")?)?,
+                }
+            }
+            "start" => {
+                let (sid, event) = started(self.start.object("start")?, stream_sid)?;
+                stream_sid = Some(sid);
+                event
+            }
+            "connected" => CarrierEvent::Connected,
+            "stop" => CarrierEvent::Stopped,
+            _ => CarrierEvent::Other { kind },
+        };
+        let sequence_number = self.sequence_number.optional_integer("sequenceNumber")?;
+        Ok(CarrierMessage {
+            stream_sid,
+            sequence_number,
+            event,
+        })
+    }
+}
+
+impl<'a> Media<'a> {
+    fn read(scanner: &mut Scanner<'a>) -> Result<Self, Error> {
+        let mut media = Self::default();
+        if !scanner.enter_object()? {
+            media.other = scanner.value()?;
+            return Ok(media);
+        }
+        let mut buf: NameBuf = [0; _];
+        while let Some(key) = scanner.next_key()? {
+            match key.name(&mut buf) {
+                "track" => media.track = scanner.value()?,
+                "timestamp" => media.timestamp = scanner.value()?,
+                "payload" => media.payload = scanner.value()?,
+                _ => {
+                    scanner.value()?;
+                }
+            }
+        }
+        Ok(media)
+    }
+
+    fn into_event(self) -> Result<CarrierEvent<'a>, Error> {
+        if self.other != Value::Absent {
+            self.other.object("media")?;
+        }
+        let track = match self.track.string("media.track")?.name(&mut [0; _]) {
+            "inbound" => Track::Inbound,
+            "outbound" => Track::Outbound,
+            _ => {
+                return Err(Error::InvalidField {
+                    name: "media.track",
+                });
+            }
+        };
+        Ok(CarrierEvent::Media {
+            track,
+            timestamp_ms: self.timestamp.integer("media.timestamp")?,
+            payload: self.payload.string("media.payload")?,
+        })
+    }
+}
+
+/// The stream SID, which stands at the top of the message and in the object, and the event.
+fn started<'a>(
+    start: RawJson<'a>,
+    outer_sid: Option<JsonStr<'a>>,
+) -> Result<(JsonStr<'a>, CarrierEvent<'a>), Error> {
+    let [sid, call_sid, format, custom_parameters] =
+        start.pick(["streamSid", "callSid", "mediaFormat", "customParameters"])?;
+    let inner_sid = sid.optional_string("start.streamSid")?;
+    let stream_sid = outer_sid
+        .or(inner_sid)
+        .ok_or(Error::MissingField { name: "streamSid" })?;
+    if inner_sid.is_some_and(|inner| inner != stream_sid) || !is_stream_sid(stream_sid.chars()) {
+        return Err(Error::InvalidField { name: "streamSid" });
+    }
+    let [encoding, rate, channels] =
+        format
+            .object("start.mediaFormat")?
+            .pick(["encoding", "sampleRate", "channels"])?;
+    let encoding = encoding.string("start.mediaFormat.encoding")?;
+    require("start.mediaFormat.encoding", encoding == "audio/x-mulaw")?;
+    let rate = rate.integer("start.mediaFormat.sampleRate")?;
+    require("start.mediaFormat.sampleRate", rate == 8000)?;
+    let channels = channels.integer("start.mediaFormat.channels")?;
+    require("start.mediaFormat.channels", channels == 1)?;
+    let event = CarrierEvent::Started {
+        call_sid: call_sid.string("start.callSid")?,
+        custom_parameters: custom_parameters.object_or_empty("start.customParameters")?,
+    };
+    Ok((stream_sid, event))
+}
+
+fn require(name: &'static str, holds: bool) -> Result<(), Error> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Error::InvalidField { name })
+    }
+}
+
+fn dtmf_digit(text: JsonStr<'_>) -> Result<char, Error> {
+    let mut chars = text.chars();
+    match (chars.next(), chars.next()) {
+        (Some(digit @ ('0'..='9' | '*' | '#' | 'A'..='D')), None) => Ok(digit),
+        _ => Err(Error::InvalidField { name: "dtmf.digit" }),
+    }
+}
+
+/// Whether Twilio could have given a stream this name, and [`Twilio`] can write it back.
+fn is_stream_sid(chars: impl Iterator<Item = char>) -> bool {
+    let mut len = 0;
+    for char in chars {
+        len += 1;
+        if len > MAX_STREAM_SID || !matches!(char, '!'..='~') || matches!(char, '"' | '\\') {
+            return false;
+        }
+    }
+    len > 0
+}
+
+/// Characters; Twilio's have 34.
+const MAX_STREAM_SID: usize = 64;
+
+const MEDIA_START: &str = r#"{"event":"media","streamSid":""#;
+const MEDIA_PAYLOAD: &str = r#"","media":{"payload":""#;
+const MEDIA_END: &str = r#""}}"#;
+const MEDIA_OVERHEAD: usize = MEDIA_START.len() + MEDIA_PAYLOAD.len() + MEDIA_END.len();

@@ -1,30 +1,40 @@
 use core::time::Duration;
 
+use crate::{dialect::AudioFormat, playback::duration_to_samples};
+
 /// Settings of a [`Bridge`](super::Bridge); `Default` is the recommended set.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Config {
-    /// Audio format on the model's side, both ways.
+    /// Audio format on the model's side, both ways. Default: PCM16 at 24 kHz.
     pub model_audio: ModelAudio,
-    /// Audio sent to the carrier ahead of its playback.
+    /// Audio sent to the carrier ahead of its playback; at least 40 ms. More rides out longer
+    /// pauses of ours or the network's, less makes a barge-in's `clear` flush less. Default: 200 ms.
     pub lead: Duration,
-    /// Distance of playback marks in audio.
+    /// Audio between two playback marks, and so the resolution of what was heard; at least 20 ms.
+    /// Default: 100 ms.
     pub mark_interval: Duration,
-    /// Model audio held beyond the lead.
+    /// Model audio held beyond the lead; at least 1 s. Once it is half full, audio is sent ahead to
+    /// the carrier, which holds minutes; once full, the newest is dropped. Default: 5 s, 40 kB.
     pub downlink_capacity: Duration,
-    /// Caller audio held while the model cannot take it; the oldest is dropped beyond.
+    /// Caller audio held while the model cannot take it, the oldest dropped beyond; at least 128 ms.
+    /// Default: 1 s, 8 kB.
     pub uplink_capacity: Duration,
-    /// Room for texts of one input and pending commands, in bytes.
+    /// Bytes for the texts of one input (a transcript, a tool call's arguments) and for commands
+    /// that wait to be polled (a session's instructions and tools); at least 8 KiB. Default: 12 KiB.
     pub text_capacity: usize,
-    /// Longest gap in the caller's media time line that is filled with silence.
+    /// Longest gap in the caller's media time line that is filled with silence. A longer one, or a
+    /// step back that is longer, is a new start. Default: 10 s.
     pub max_gap: Duration,
-    /// Without media for so long during the caller's turn, silence is fed to the model.
+    /// Without media for so long in the caller's turn, the model is fed silence, so that the turn
+    /// can end. Default: 750 ms.
     pub stall_timeout: Duration,
-    /// Longest message accepted from the carrier, in bytes.
+    /// Longest message accepted from the carrier, in bytes. Default: 64 KiB.
     pub max_twilio_len: usize,
-    /// Longest message accepted from the model, in bytes.
+    /// Longest message accepted from the model, in bytes. Default: 16 MiB.
     pub max_openai_len: usize,
-    /// The bridge performs barge-in by itself when the model reports speech.
+    /// Whether the bridge barges in by itself when the model reports the caller's speech; else it is
+    /// the application's to call [`interrupt`](super::Bridge::interrupt). Default: yes.
     pub barge_in: bool,
 }
 
@@ -46,6 +56,33 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Bytes of storage a bridge with these settings uses; what
+    /// [`with_storage`](super::Bridge::with_storage) must be given.
+    pub fn storage_len(&self) -> usize {
+        super::REQUEST_LEN
+            + super::MARKS_LEN
+            + self.text_len()
+            + self.uplink_len()
+            + self.downlink_len()
+    }
+
+    /// At least what the largest barge-in transaction takes.
+    pub(super) fn text_len(&self) -> usize {
+        self.text_capacity.max(8 << 10)
+    }
+
+    /// At least what one piece of a message takes.
+    pub(super) fn uplink_len(&self) -> usize {
+        (duration_to_samples(self.uplink_capacity) as usize).max(1 << 10)
+    }
+
+    /// At least a second.
+    pub(super) fn downlink_len(&self) -> usize {
+        (duration_to_samples(self.downlink_capacity) as usize).max(8_000)
+    }
+}
+
 /// Audio format on the model's side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -54,4 +91,13 @@ pub enum ModelAudio {
     Pcm24k,
     /// G.711 μ-law, passed straight through.
     Mulaw,
+}
+
+impl ModelAudio {
+    pub(super) fn format(self) -> AudioFormat {
+        match self {
+            Self::Pcm24k => AudioFormat::Pcm16 { rate_hz: 24_000 },
+            Self::Mulaw => AudioFormat::Mulaw,
+        }
+    }
 }

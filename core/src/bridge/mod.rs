@@ -1,91 +1,525 @@
 //! The bridge between a phone call and a realtime model.
+//!
+//! [`Bridge`] is sans-IO: it opens no socket, starts no thread, reads no clock and, once made,
+//! allocates nothing. Text from either peer goes in, text for either peer and events for the
+//! application come out, and time is an argument.
+//!
+//! ```text
+//!  Twilio ──▶ handle_twilio ──▶ uplink: time line ▸ μ-law → PCM16 24 kHz ▸ append ──▶ ToOpenAi
+//!  model  ──▶ handle_openai ──▶ downlink: delta ▸ PCM16 → μ-law ▸ ring ▸ pacing ────▶ ToTwilio
+//!                               dialog: barge-in, responses, tools, transcripts ───▶ Event
+//! ```
+//!
+//! # The rule of the loop
+//!
+//! One input, then [`poll_output`](Bridge::poll_output) until it says `None`; then wait for the next
+//! message or for [`poll_timeout`](Bridge::poll_timeout), whichever is first. A message handed in
+//! before the last one's outputs are drained is refused with [`Error::OutputPending`]. Commands may
+//! be given at any time and need a drain, too.
+//!
+//! ```
+//! use core::time::Duration;
+//! use trunkline::{Bridge, SessionUpdate, bridge::{Config, Event, Output}};
+//!
+//! let mut bridge = Bridge::new(Config::default());
+//! let mut buf = vec![0; bridge.max_output_len()];
+//! let now = Duration::from_millis(5); // since any fixed point, never going back
+//! let start = r#"{"event":"start","sequenceNumber":"1","streamSid":"MZ1","start":{"callSid":"CA1",
+//!     "tracks":["inbound"],"mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1}}}"#;
+//! bridge.handle_twilio(now, start)?;
+//! while let Some(output) = bridge.poll_output(&mut buf)? {
+//!     match output {
+//!         Output::ToTwilio(text) => println!("send to Twilio: {text}"),
+//!         Output::ToOpenAi(text) => println!("send to the model: {text}"),
+//!         Output::Event(Event::CallStarted { call_sid, .. }) => assert_eq!(call_sid, "CA1"),
+//!         Output::Event(event) => println!("{event:?}"),
+//!     }
+//! }
+//! bridge.update_session(&SessionUpdate::default())?; // once the model's socket is open
+//! # Ok::<(), trunkline::Error>(())
+//! ```
+//!
+//! # What is bounded, and what happens there
+//!
+//! | queue | bound | beyond it |
+//! |---|---|---|
+//! | caller's audio, while the model cannot take it | `Config::uplink_capacity` | the oldest is dropped, `Stats::uplink_dropped_samples` |
+//! | model's audio, beyond the lead | `Config::downlink_capacity` | more than half full, it is sent ahead to the carrier, `Stats::spilled_samples`; full, the newest is dropped, `Stats::downlink_dropped_samples` |
+//! | texts of one input, and commands | `Config::text_capacity` | [`Error::QueueFull`], nothing changed |
+//! | one message | `Config::max_twilio_len`, `Config::max_openai_len` | [`Error::MessageTooLong`], not read |
+//! | content parts waiting to be heard | [`PlaybackLedger::MAX_PARTS`](crate::PlaybackLedger::MAX_PARTS) | [`Error::QueueFull`] |
 
+mod carrier;
 mod config;
+mod downlink;
+mod model;
 mod output;
+mod record;
+mod response;
 mod stats;
+mod storage;
+mod stream;
+mod uplink;
 
-use core::time::Duration;
-
-use crate::{
-    Error, RawJson, SessionUpdate,
-    dialect::{Carrier, Model},
-    openai::OpenAiRealtime,
-    twilio::Twilio,
-};
+use core::{fmt::Write as _, time::Duration};
 
 pub use config::{Config, ModelAudio};
 pub use output::{Event, Output, Source};
 pub use stats::Stats;
 
-/// Sans-IO bridge of one call: storage `M`, carrier protocol `C`, model protocol `D`.
-pub struct Bridge<M = alloc::boxed::Box<[u8]>, C = Twilio, D = OpenAiRealtime> {
-    _parts: (M, C, D),
+use self::{
+    carrier::MAX_WIRE_NAME,
+    downlink::{Downlink, FRAME_SAMPLES, Next},
+    response::{Dialog, Purpose, Session},
+    storage::{DefaultStorage, Record, Records, Ring, Text},
+    uplink::{MAX_APPEND_SAMPLES, Uplink},
+};
+use crate::{
+    Error, RawJson, SessionUpdate,
+    dialect::{Carrier, CarrierCommand, Model, ModelCommand},
+    id::{Ascii, Id},
+    openai::OpenAiRealtime,
+    playback::samples_to_duration,
+    twilio::Twilio,
+};
+
+/// Sans-IO bridge of one call; see the [module](self) for the loop around it.
+///
+/// `M` is its storage, `C` the carrier's protocol, `D` the model's.
+#[derive(Debug)]
+pub struct Bridge<M = DefaultStorage, C = Twilio, D = OpenAiRealtime> {
+    config: Config,
+    carrier: C,
+    model: D,
+    storage: M,
+    outbox: Records,
+    /// Length of the request for a response that waits at the start of the storage.
+    request_len: usize,
+    uplink: Uplink,
+    downlink: Downlink,
+    dialog: Dialog,
+    stats: Stats,
+    stream_sid: Option<Id>,
+    now: Duration,
+    /// Up to when silence has been fed since media stopped.
+    stall_ends: Option<Duration>,
+    is_drained: bool,
+    is_ended: bool,
 }
 
+#[cfg(feature = "alloc")]
 impl Bridge {
-    /// A bridge for Twilio and OpenAI Realtime with storage of its own.
-    pub fn new(_config: Config) -> Self {
-        todo!()
+    /// A bridge between Twilio and OpenAI Realtime that makes its storage itself: the only
+    /// allocation of its life, of [`Config::storage_len`] bytes.
+    pub fn new(config: Config) -> Self {
+        let storage = alloc::vec![0; config.storage_len()].into_boxed_slice();
+        Self::with_parts(config, storage, Twilio, OpenAiRealtime)
+            .expect("the storage has the length that the configuration asks for")
+    }
+}
+
+impl<M: AsRef<[u8]> + AsMut<[u8]>> Bridge<M> {
+    /// A bridge between Twilio and OpenAI Realtime in the caller's storage.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooShort`] if `storage` is shorter than [`Config::storage_len`].
+    pub fn with_storage(config: Config, storage: M) -> Result<Self, Error> {
+        Self::with_parts(config, storage, Twilio, OpenAiRealtime)
     }
 }
 
 impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
-    /// A message from Twilio has arrived.
-    pub fn handle_twilio(&mut self, _now: Duration, _text: &str) -> Result<(), Error> {
-        todo!()
+    /// A bridge between any two protocols in the caller's storage.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooShort`] if `storage` is shorter than [`Config::storage_len`].
+    pub fn with_parts(config: Config, storage: M, carrier: C, model: D) -> Result<Self, Error> {
+        let (needed, actual) = (config.storage_len(), storage.as_ref().len());
+        if actual < needed {
+            return Err(Error::BufferTooShort { needed, actual });
+        }
+        let marks = Records::new(REQUEST_LEN, MARKS_LEN);
+        let texts_at = REQUEST_LEN + MARKS_LEN;
+        let uplink_at = texts_at + config.text_len();
+        let downlink_at = uplink_at + config.uplink_len();
+        Ok(Self {
+            outbox: Records::new(texts_at, config.text_len()),
+            request_len: 0,
+            uplink: Uplink::new(Ring::new(uplink_at, config.uplink_len())),
+            downlink: Downlink::new(
+                &config,
+                Ring::new(downlink_at, config.downlink_len()),
+                marks,
+            ),
+            dialog: Dialog::new(),
+            stats: Stats::default(),
+            stream_sid: None,
+            now: Duration::ZERO,
+            stall_ends: None,
+            is_drained: true,
+            is_ended: false,
+            config,
+            carrier,
+            model,
+            storage,
+        })
     }
-    /// A message from the model has arrived.
-    pub fn handle_openai(&mut self, _now: Duration, _text: &str) -> Result<(), Error> {
-        todo!()
+
+    /// A message from Twilio has arrived: one whole text frame.
+    ///
+    /// # Errors
+    /// [`Error::OutputPending`], [`Error::Closed`], [`Error::MessageTooLong`], what
+    /// [`Carrier::read`] returns, [`Error::InvalidBase64`], [`Error::InvalidField`] for another
+    /// stream's message or one out of place, [`Error::QueueFull`] for a text longer than
+    /// `Config::text_capacity`. The message has then had no effect.
+    pub fn handle_twilio(&mut self, now: Duration, text: &str) -> Result<(), Error> {
+        self.accept(now, text, self.config.max_twilio_len)?;
+        let message = self.carrier.read(text);
+        let result = message.and_then(|message| self.carrier_message(message));
+        // What had no effect needs no drain.
+        self.is_drained = result.is_err();
+        result
     }
-    /// The time `poll_timeout` named has come.
-    pub fn handle_timeout(&mut self, _now: Duration) {}
-    /// Twilio's socket is closed: the call is over.
-    pub fn handle_twilio_closed(&mut self, _now: Duration) {}
-    /// The model's socket is closed: audio is held until a new session is ready.
-    pub fn handle_openai_closed(&mut self, _now: Duration) {}
-    /// Queues `session.update`: the first thing to send on a new model socket.
-    pub fn update_session(&mut self, _session: &SessionUpdate<'_>) -> Result<(), Error> {
-        todo!()
+
+    /// A message from the model has arrived: one whole text frame.
+    ///
+    /// # Errors
+    /// As [`handle_twilio`](Self::handle_twilio), with [`Model::read`]. What the model itself
+    /// refuses or reports is an [`Event::ModelError`], not an error.
+    pub fn handle_openai(&mut self, now: Duration, text: &str) -> Result<(), Error> {
+        self.accept(now, text, self.config.max_openai_len)?;
+        let event = self.model.read(text);
+        let result = event.and_then(|event| self.model_event(event));
+        self.is_drained = result.is_err();
+        result
     }
-    /// Asks the model to speak as soon as it may.
-    pub fn create_response(&mut self, _response: Option<RawJson<'_>>) -> Result<(), Error> {
-        todo!()
+
+    /// The time that [`poll_timeout`](Self::poll_timeout) named has come. Harmless at any time.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        self.advance(now);
+        if self
+            .stall_deadline()
+            .is_some_and(|deadline| deadline <= now)
+        {
+            let Self {
+                uplink,
+                stats,
+                storage,
+                ..
+            } = self;
+            uplink.feed_silence(storage.as_mut(), stats, STALL_SAMPLES);
+            self.stall_ends = Some(now + samples_to_duration(STALL_SAMPLES));
+        }
     }
-    /// Answers a tool call and asks the model to go on once all calls of the response are answered.
-    pub fn send_tool_output(&mut self, _call_id: &str, _output: &str) -> Result<(), Error> {
-        todo!()
+
+    /// Twilio's socket is closed, with or without a `stop` before: the call is over.
+    pub fn handle_twilio_closed(&mut self, now: Duration) {
+        self.advance(now);
+        self.end();
     }
-    /// Any other client event.
-    pub fn send_openai(&mut self, _event: RawJson<'_>) -> Result<(), Error> {
-        todo!()
+
+    /// The model's socket is closed. What it said so far is played out, the caller's audio is kept
+    /// up to `Config::uplink_capacity`, and a response owed stays owed, until
+    /// [`update_session`](Self::update_session) sets up a new session on a new socket.
+    pub fn handle_openai_closed(&mut self, now: Duration) {
+        self.advance(now);
+        self.downlink.finish(self.storage.as_mut(), &mut self.stats);
+        self.downlink.ledger.finish_all();
+        self.dialog
+            .disconnect(self.downlink.ledger.received_samples());
+        self.uplink.restart();
+        self.stall_ends = None;
     }
-    /// Barges in now, as if the caller had spoken.
-    pub fn interrupt(&mut self, _now: Duration) -> Result<(), Error> {
-        todo!()
+
+    /// Sets the model's session up: the first thing to send on a new socket. Audio flows, both
+    /// ways, once the model has confirmed the audio format ([`Event::SessionReady`]).
+    ///
+    /// # Errors
+    /// [`Error::QueueFull`], [`Error::Closed`], what [`Model::write`] returns.
+    pub fn update_session(&mut self, session: &SessionUpdate<'_>) -> Result<(), Error> {
+        self.command()?;
+        let event_id = self.dialog.event_id(Purpose::Session);
+        let audio = self.config.model_audio.format();
+        let event_id = event_id.as_str();
+        self.push_to_model(ModelCommand::UpdateSession {
+            event_id,
+            audio,
+            session,
+        })
     }
-    /// `Event::Mark` when the caller has heard everything queued so far.
-    pub fn mark(&mut self, _name: &str) -> Result<(), Error> {
-        todo!()
+
+    /// Asks the model to speak as soon as it may: when the session is ready, no response is active
+    /// and the caller is silent. `response` is the `response` object of `response.create`. A request
+    /// that still waits is replaced.
+    ///
+    /// # Errors
+    /// [`Error::QueueFull`] beyond 2 KiB, [`Error::Closed`], what [`Model::write`] returns.
+    pub fn create_response(&mut self, response: Option<RawJson<'_>>) -> Result<(), Error> {
+        self.command()?;
+        self.owe_response(response, false)
     }
-    /// When `handle_timeout` wants to be called.
+
+    /// Answers a tool call. Once every call is answered and their response has ended, the model is
+    /// asked to go on.
+    ///
+    /// # Errors
+    /// [`Error::InvalidField`] if no such call is open; [`Error::QueueFull`], [`Error::Closed`], what
+    /// [`Model::write`] returns.
+    pub fn send_tool_output(&mut self, call_id: &str, output: &str) -> Result<(), Error> {
+        self.command()?;
+        if !self.dialog.is_open_call(call_id) {
+            return Err(Error::InvalidField { name: "call_id" });
+        }
+        self.push_to_model(ModelCommand::ToolOutput { call_id, output })?;
+        self.dialog.answer_call(call_id);
+        if self.dialog.owes() {
+            return Ok(());
+        }
+        self.owe_response(None, true)
+    }
+
+    /// Sends any other client event as it is. Responses, truncations and audio are better left to
+    /// the bridge, which keeps their books.
+    ///
+    /// # Errors
+    /// [`Error::InvalidField`] for anything but an object with a `type`; [`Error::QueueFull`],
+    /// [`Error::Closed`].
+    pub fn send_openai(&mut self, event: RawJson<'_>) -> Result<(), Error> {
+        self.command()?;
+        if event
+            .get("type")
+            .and_then(|kind| kind.as_string())
+            .is_none()
+        {
+            return Err(Error::InvalidField { name: "type" });
+        }
+        self.push(Record::new(
+            record::TO_OPENAI,
+            [],
+            &[Text::Plain(event.as_str())],
+        ))
+    }
+
+    /// Stops the model's speech now, as if the caller had spoken over it.
+    ///
+    /// # Errors
+    /// [`Error::QueueFull`], [`Error::Closed`]; then nothing has changed.
+    pub fn interrupt(&mut self, now: Duration) -> Result<(), Error> {
+        self.command()?;
+        self.advance(now);
+        let is_cancelled = self.dialog.is_caller_speaking && self.dialog.interrupts_response;
+        self.interrupt_playback(!is_cancelled, None)
+    }
+
+    /// Asks for an [`Event::Mark`] when the caller has heard everything received so far, or when a
+    /// barge-in has flushed it. `name` is up to 128 ASCII characters.
+    ///
+    /// # Errors
+    /// [`Error::InvalidField`] for another name; [`Error::QueueFull`], [`Error::Closed`].
+    pub fn mark(&mut self, name: &str) -> Result<(), Error> {
+        self.command()?;
+        if name.is_empty() || name.len() > MAX_MARK_NAME || !name.is_ascii() {
+            return Err(Error::InvalidField { name: "name" });
+        }
+        let position = self.downlink.ledger.received_samples();
+        let mark = Record::new(record::MARK, [position], &[Text::Plain(name)]);
+        self.downlink.marks.push(self.storage.as_mut(), mark)
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called next; meaningful once outputs
+    /// are drained.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        todo!()
+        if self.is_ended {
+            return None;
+        }
+        let media = self.stream_sid.and(self.downlink.media_time(&self.config));
+        let times = [media, self.stall_deadline(), self.dialog.patience_ends()];
+        times.into_iter().flatten().min()
     }
-    /// The next thing to do, or `None` when all is done.
-    pub fn poll_output<'b>(&mut self, _buf: &'b mut [u8]) -> Result<Option<Output<'b>>, Error> {
-        todo!()
+
+    /// The next thing to do, with its text in `buf`, or `None` when all is done.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooShort`]; the output is kept. [`max_output_len`](Self::max_output_len) bytes
+    /// are always enough.
+    pub fn poll_output<'b>(&mut self, buf: &'b mut [u8]) -> Result<Option<Output<'b>>, Error> {
+        if let Some(record) = self.outbox.front(self.storage.as_ref()) {
+            let texts = self.outbox.pop(self.storage.as_ref(), &record, buf)?;
+            return Ok(Some(record.to_output(texts)));
+        }
+        if self.is_ended {
+            self.is_drained = true;
+            return Ok(None);
+        }
+        if self.dialog.session == Session::Ready && self.uplink.has_audio() {
+            return self.append(buf).map(Some);
+        }
+        if self.dialog.is_response_due(self.now) {
+            let needed = self.request_len;
+            let text = checked(buf, needed)?;
+            text.copy_from_slice(&self.storage.as_ref()[..needed]);
+            self.dialog.response_requested();
+            return Ok(Some(Output::ToOpenAi(as_text(text)?)));
+        }
+        let due = match self.stream_sid {
+            Some(_) => self
+                .downlink
+                .next(self.now, self.storage.as_ref(), &self.config),
+            None => None,
+        };
+        let Some(next) = due else {
+            self.is_drained = true;
+            return Ok(None);
+        };
+        self.play(next, buf).map(Some)
     }
-    /// The longest output.
+
+    /// Bytes that hold any output of this bridge.
     pub fn max_output_len(&self) -> usize {
-        todo!()
+        self.config
+            .text_len()
+            .max(self.model.max_append_len(2 * 3 * MAX_APPEND_SAMPLES))
+            .max(self.carrier.max_media_len(FRAME_SAMPLES.max(MAX_WIRE_NAME)))
     }
-    /// Counters.
+
+    /// Counters of the call so far.
     pub fn stats(&self) -> &Stats {
-        todo!()
+        &self.stats
     }
-    /// Both sides are done: the call has ended and every output was polled.
+
+    /// The settings it was made with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The call has ended and every output was polled.
     pub fn is_closed(&self) -> bool {
-        todo!()
+        self.is_ended && self.outbox.is_empty()
+    }
+
+    fn accept(&mut self, now: Duration, text: &str, limit: usize) -> Result<(), Error> {
+        if self.is_ended {
+            return Err(Error::Closed);
+        }
+        if !self.is_drained {
+            return Err(Error::OutputPending);
+        }
+        if text.len() > limit {
+            return Err(Error::MessageTooLong {
+                limit,
+                actual: text.len(),
+            });
+        }
+        self.advance(now);
+        Ok(())
+    }
+
+    fn command(&mut self) -> Result<(), Error> {
+        if self.is_ended {
+            return Err(Error::Closed);
+        }
+        self.is_drained = false;
+        Ok(())
+    }
+
+    fn advance(&mut self, now: Duration) {
+        self.now = self.now.max(now);
+        self.is_drained = false;
+    }
+
+    fn push(&mut self, record: Record<'_>) -> Result<(), Error> {
+        self.outbox.push(self.storage.as_mut(), record)
+    }
+
+    /// When silence is to be fed next: in the caller's turn, once media has stopped for a while.
+    fn stall_deadline(&self) -> Option<Duration> {
+        if self.dialog.session != Session::Ready || !self.dialog.is_caller_speaking {
+            return None;
+        }
+        let stopped = self.uplink.last_media() + self.config.stall_timeout;
+        let deadline = self.stall_ends.unwrap_or(stopped);
+        (deadline < stopped + MAX_STALL).then_some(deadline)
+    }
+
+    fn append<'b>(&mut self, buf: &'b mut [u8]) -> Result<Output<'b>, Error> {
+        let mut caller = [0; MAX_APPEND_SAMPLES];
+        let caller = self.uplink.peek(self.storage.as_ref(), &mut caller);
+        let len = match self.config.model_audio {
+            ModelAudio::Mulaw => self.model.write(ModelCommand::AppendG711(caller), buf)?,
+            ModelAudio::Pcm24k => {
+                // The resampler must not run ahead of an output that does not fit.
+                checked(buf, self.model.max_append_len(2 * 3 * caller.len()))?;
+                let mut pcm = [0; 3 * MAX_APPEND_SAMPLES];
+                let pcm = self.uplink.upsample(caller, &mut pcm)?;
+                self.model.write(ModelCommand::AppendPcm16(pcm), buf)?
+            }
+        };
+        self.uplink.skip(caller.len());
+        self.stats.appended_samples += caller.len() as u64;
+        Ok(Output::ToOpenAi(as_text(&buf[..len])?))
+    }
+
+    fn play<'b>(&mut self, next: Next, buf: &'b mut [u8]) -> Result<Output<'b>, Error> {
+        let stream_sid = self.stream_sid.as_ref().map_or("", Id::as_str);
+        let len = match next {
+            Next::Media(count) => {
+                let mut frame = [0; FRAME_SAMPLES];
+                let count = self
+                    .downlink
+                    .peek(self.storage.as_ref(), &mut frame[..count]);
+                let media = CarrierCommand::Media(&frame[..count]);
+                let len = self.carrier.write(stream_sid, media, buf)?;
+                self.downlink
+                    .sent(self.now, &self.config, &mut self.stats, count);
+                len
+            }
+            Next::Mark => {
+                let name = self.downlink.ledger.mark_name();
+                let mark = CarrierCommand::Mark(name.as_str());
+                let len = self.carrier.write(stream_sid, mark, buf)?;
+                self.downlink.ledger.mark();
+                self.stats.marks_sent += 1;
+                len
+            }
+            Next::NamedMark(record) => {
+                let slab = self.storage.as_ref();
+                let mut marks = self.downlink.marks;
+                let mut name = [0; MAX_MARK_NAME];
+                let [name, ..] = marks.pop(slab, &record, &mut name)?;
+                let position = self.downlink.ledger.mark_name();
+                let mut wire = Ascii::<MAX_WIRE_NAME>::EMPTY;
+                write!(wire, "{}:{name}", position.as_str())
+                    .expect("MAX_WIRE_NAME holds the longest of both names");
+                let mark = CarrierCommand::Mark(wire.as_str());
+                let len = self.carrier.write(stream_sid, mark, buf)?;
+                self.downlink.marks = marks;
+                self.downlink.ledger.mark();
+                self.stats.marks_sent += 1;
+                len
+            }
+        };
+        Ok(Output::ToTwilio(as_text(&buf[..len])?))
     }
 }
+
+fn checked(buf: &mut [u8], needed: usize) -> Result<&mut [u8], Error> {
+    let actual = buf.len();
+    buf.get_mut(..needed)
+        .ok_or(Error::BufferTooShort { needed, actual })
+}
+
+/// What a dialect wrote; one that does not write UTF-8 breaks its contract.
+fn as_text(bytes: &[u8]) -> Result<&str, Error> {
+    core::str::from_utf8(bytes).or(Err(Error::InvalidField { name: "message" }))
+}
+
+/// Room for one request for a response.
+const REQUEST_LEN: usize = 2 << 10;
+/// Room for the application's marks that are not sent yet.
+const MARKS_LEN: usize = 1 << 10;
+/// The longest name of a mark of the application.
+const MAX_MARK_NAME: usize = 128;
+/// Silence fed at a time when media has stopped: 1 s, which ends a turn at usual settings.
+const STALL_SAMPLES: u64 = 8_000;
+/// Silence fed at most: the longest that semantic voice detection waits (OpenAI, "eagerness": low).
+const MAX_STALL: Duration = Duration::from_secs(8);

@@ -4,7 +4,6 @@ use crate::dialect::{AudioFormat, ResponseStatus, Speaker, Usage};
 
 /// One thing to do. Text borrows from the buffer given to `poll_output`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Output<'b> {
     /// Send this text frame to Twilio.
     ToTwilio(&'b str),
@@ -56,6 +55,16 @@ pub enum Event<'b> {
         item_id: &'b str,
         /// How much of it was heard.
         audio_end: Duration,
+        /// How much of it had been received; with `audio_end` the share of the words that was
+        /// heard ([`heard_text`](crate::playback::heard_text)).
+        audio_received: Duration,
+    },
+    /// The caller has heard this item to its end.
+    ItemHeard {
+        /// The item.
+        item_id: &'b str,
+        /// Its whole length.
+        audio_end: Duration,
     },
     /// Words.
     Transcript {
@@ -97,6 +106,8 @@ pub enum Event<'b> {
         status: ResponseStatus,
         /// Why, in the peer's word; empty if it gave none.
         reason: &'b str,
+        /// The peer's sentence, if it failed; else empty.
+        message: &'b str,
         /// Tokens used.
         usage: Option<Usage>,
     },
@@ -109,7 +120,7 @@ pub enum Event<'b> {
         /// The session cannot go on.
         is_fatal: bool,
     },
-    /// A message of a kind the bridge does not know.
+    /// A message that the bridge has no use for, or of a kind it does not know.
     Other {
         /// Who sent it.
         source: Source,

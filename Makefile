@@ -1,0 +1,115 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: deps demo test bench fmt lint deny \
+	test-fmt test-clippy test-docs test-features test-rust test-benches test-official
+
+CARGO ?= cargo
+PYTHON ?= python3
+LOGS := target/make-test
+VENV := .venv
+REQUIREMENTS := core/tests/official/requirements.txt
+
+heading = @printf '\n== %s ==\n' "$(1)"
+
+# What Rust's own installer does not bring: a C compiler and linker for ring, Python for the tests
+# against the official SDKs.
+DEBIAN_PACKAGES := build-essential ca-certificates python3 python3-venv
+
+deps:
+	$(call heading,system packages)
+	@missing=(); \
+	for package in $(DEBIAN_PACKAGES); do \
+		dpkg-query -W -f='$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' \
+			|| missing+=("$$package"); \
+	done; \
+	if [ $${#missing[@]} -eq 0 ]; then \
+		echo "present: $(DEBIAN_PACKAGES)"; \
+	else \
+		sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; \
+		echo "installing: $${missing[*]}"; \
+		$$sudo apt-get update -qq; \
+		$$sudo env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends "$${missing[@]}"; \
+	fi
+	$(call heading,Rust)
+	@$(CARGO) --version || { echo 'install Rust: https://www.rust-lang.org/tools/install'; exit 1; }
+	@$(CARGO) fmt --version
+	@$(CARGO) clippy --version
+	$(call heading,crates)
+	@$(CARGO) fetch --locked
+
+demo:
+	$(call heading,build)
+	@$(CARGO) build --release --locked -p trunkline-bridge-server -p trunkline-demo
+	$(call heading,demo)
+	@target/release/trunkline-demo
+
+# Cheap checks first: a wrong format should not cost a quarter of an hour.
+test: test-fmt test-clippy test-docs test-features test-rust test-benches test-official
+	$(call heading,summary)
+	@cat $(LOGS)/rust.log $(LOGS)/benches.log | awk '\
+		/^test result:/ { passed += $$4; failed += $$6; ignored += $$8; binaries++ } \
+		END { printf "Rust: %d passed, %d failed, %d ignored in %d test binaries\n", \
+			passed, failed, ignored, binaries; exit failed || !passed }'
+	@echo "Python: $$(tail -n 1 $(LOGS)/official.log)"
+
+test-fmt:
+	$(call heading,format)
+	@$(CARGO) fmt --all --check
+
+test-clippy:
+	$(call heading,clippy: all features)
+	@$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
+	$(call heading,clippy: no features)
+	@$(CARGO) clippy -p trunkline --no-default-features --locked -- -D warnings
+
+test-docs:
+	$(call heading,documentation)
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --all-features --locked
+
+# One package at a time, since a workspace build would unify the features. The empty set is the
+# no_std build.
+test-features:
+	$(call heading,feature combinations of the core)
+	@for features in '' alloc std any-rate internal alloc,internal std,internal; do \
+		echo "-- features: $${features:-none (no_std)}"; \
+		RUSTFLAGS='-D warnings' CARGO_TARGET_DIR=target/features \
+			$(CARGO) check -p trunkline --no-default-features --features "$$features" --locked; \
+	done
+
+test-rust:
+	$(call heading,Rust tests)
+	@mkdir -p $(LOGS)
+	@$(CARGO) test --workspace --all-features --locked 2>&1 | tee $(LOGS)/rust.log
+
+test-benches:
+	$(call heading,every bench once)
+	@mkdir -p $(LOGS)
+	@$(CARGO) test -p trunkline-benches --benches --locked 2>&1 | tee $(LOGS)/benches.log
+
+test-official: $(VENV)/.installed
+	$(call heading,against the official SDKs)
+	@mkdir -p $(LOGS)
+	@$(CARGO) build -p trunkline-simulators --locked
+	@TRUNKLINE_SIM=target/debug/trunkline-sim $(VENV)/bin/python -m pytest -q \
+		core/tests/official examples/simulators/tests/official 2>&1 | tee $(LOGS)/official.log
+
+$(VENV)/.installed: $(REQUIREMENTS)
+	$(call heading,Python environment)
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+bench:
+	@$(CARGO) bench -p trunkline-benches --locked
+
+fmt:
+	@$(CARGO) fmt --all
+
+lint: test-fmt test-clippy test-docs
+
+# Not part of `test`: building cargo-deny takes longer than all of the tests.
+deny:
+	@$(CARGO) deny --version || { echo 'cargo install --locked cargo-deny'; exit 1; }
+	@$(CARGO) deny --all-features --locked --config .deny.toml check licenses bans sources

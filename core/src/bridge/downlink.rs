@@ -1,0 +1,280 @@
+//! Model → caller: deltas, as μ-law on the line, on their way to paced media and marks.
+
+use core::time::Duration;
+
+use super::{
+    config::{Config, ModelAudio},
+    stats::Stats,
+    storage::{Records, Ring, Stored},
+    stream::{CHUNK_BYTES, for_each_chunk},
+};
+use crate::{
+    Downsampler, Error, JsonStr,
+    base64::Decoder,
+    g711::mulaw,
+    id::Id,
+    playback::{PlaybackLedger, duration_to_samples},
+};
+
+/// The model's speech between the model and the carrier, as μ-law.
+#[derive(Debug)]
+pub(super) struct Downlink {
+    pub(super) ledger: PlaybackLedger,
+    /// The application's marks: position on the line and name.
+    pub(super) marks: Records,
+    ring: Ring,
+    decoding: Decoding,
+    /// The content part that `decoding` is in.
+    part: Option<(Id, u32)>,
+}
+
+/// What a delta cut anywhere leaves for the next one.
+#[derive(Clone, Debug)]
+struct Decoding {
+    base64: Decoder,
+    odd: Option<u8>,
+    downsampler: Downsampler,
+}
+
+/// What the carrier is to be sent next.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Next {
+    /// So many samples of the ring.
+    Media(usize),
+    /// A playback mark.
+    Mark,
+    /// The application's oldest mark.
+    NamedMark(Stored),
+}
+
+impl Downlink {
+    pub(super) fn new(config: &Config, ring: Ring, marks: Records) -> Self {
+        Self {
+            ledger: PlaybackLedger::new(match config.model_audio {
+                ModelAudio::Pcm24k => 24_000,
+                ModelAudio::Mulaw => 8_000,
+            }),
+            marks,
+            ring,
+            decoding: Decoding {
+                base64: Decoder::new(),
+                odd: None,
+                downsampler: Downsampler::new(),
+            },
+            part: None,
+        }
+    }
+
+    /// Puts one delta at the end of the line.
+    pub(super) fn receive(
+        &mut self,
+        slab: &mut [u8],
+        config: &Config,
+        stats: &mut Stats,
+        part: (Id, u32),
+        audio: JsonStr<'_>,
+    ) -> Result<(), Error> {
+        let (item_id, content_index) = (part.0.as_str(), part.1);
+        if self.part != Some(part) {
+            self.finish(slab, stats);
+            self.ledger.announce(item_id, content_index)?;
+            self.part = Some(part);
+        }
+
+        let before = (self.decoding.clone(), self.ring);
+        let (mut model_samples, mut dropped) = (0, 0);
+        let Self { decoding, ring, .. } = self;
+        let Decoding {
+            base64,
+            odd,
+            downsampler,
+        } = decoding;
+        let mut push = |slab: &mut [u8], mulaw: &[u8]| {
+            dropped += mulaw.len() - ring.push(slab, mulaw);
+        };
+        let result = for_each_chunk(base64, audio, |bytes| match config.model_audio {
+            ModelAudio::Mulaw => {
+                model_samples += bytes.len();
+                push(slab, bytes);
+            }
+            ModelAudio::Pcm24k => {
+                let mut pcm = [0; CHUNK_BYTES / 2 + 1];
+                let pcm = samples(odd, bytes, &mut pcm);
+                model_samples += pcm.len();
+                let mut mulaw = [0; CHUNK_LINE_SAMPLES];
+                let count = encode(downsampler, pcm, &mut mulaw);
+                push(slab, &mulaw[..count]);
+            }
+        });
+        if let Err(error) = result {
+            (self.decoding, self.ring) = before;
+            return Err(error);
+        }
+        let line_samples = self.ring.len() - before.1.len();
+        self.ledger
+            .receive(item_id, content_index, model_samples, line_samples)?;
+        stats.received_samples += line_samples as u64;
+        stats.downlink_dropped_samples += dropped as u64;
+        self.note_depth(stats);
+        Ok(())
+    }
+
+    /// The content part is whole: what the filter still holds goes on the line, too.
+    pub(super) fn finish(&mut self, slab: &mut [u8], stats: &mut Stats) {
+        let Some((item_id, content_index)) = self.part.take() else {
+            return;
+        };
+        // One more than the delay if the part's length is no multiple of three.
+        let mut tail = [0; Downsampler::DELAY + 1];
+        let downsampler = &mut self.decoding.downsampler;
+        let count = downsampler.flush(&mut tail).expect("the tail fits");
+        let mut mulaw = [0; Downsampler::DELAY + 1];
+        mulaw::encode(&tail[..count], &mut mulaw[..count]).expect("the lengths are equal");
+        let count = self.ring.push(slab, &mulaw[..count]);
+        self.decoding.base64.reset();
+        self.decoding.odd = None;
+        // The part is on the ledger already, so this takes no room there.
+        if self
+            .ledger
+            .receive(item_id.as_str(), content_index, 0, count)
+            .is_ok()
+        {
+            stats.received_samples += count as u64;
+        }
+        self.ledger.finish(item_id.as_str(), content_index);
+        self.note_depth(stats);
+    }
+
+    /// Whether `part` is the one whose deltas are coming.
+    pub(super) fn is_in(&self, part: (Id, u32)) -> bool {
+        self.part == Some(part)
+    }
+
+    /// Forgets everything not sent; the ledger begins a new epoch.
+    pub(super) fn clear(&mut self, stats: &mut Stats) {
+        self.ring.clear();
+        self.decoding.base64.reset();
+        self.decoding.odd = None;
+        self.decoding.downsampler.reset();
+        self.part = None;
+        self.ledger.clear();
+        self.note_depth(stats);
+    }
+
+    /// What is due at `now`.
+    pub(super) fn next(&self, now: Duration, slab: &[u8], config: &Config) -> Option<Next> {
+        let sent = self.ledger.sent_samples();
+        if let Some(mark) = self
+            .marks
+            .front(slab)
+            .filter(|mark| mark.numbers[0] <= sent)
+        {
+            return Some(Next::NamedMark(mark));
+        }
+        if self.is_mark_due(config) {
+            return Some(Next::Mark);
+        }
+        self.media_time(config)
+            .filter(|&time| time <= now)
+            .map(|_| Next::Media(self.ring.len().min(FRAME_SAMPLES)))
+    }
+
+    /// Copies the next `count` samples; [`sent`](Self::sent) removes them.
+    pub(super) fn peek(&self, slab: &[u8], dst: &mut [u8]) -> usize {
+        self.ring.peek(slab, dst)
+    }
+
+    /// `count` samples have gone to the carrier.
+    pub(super) fn sent(&mut self, now: Duration, config: &Config, stats: &mut Stats, count: usize) {
+        self.ring.skip(count);
+        self.ledger.send(now, count);
+        stats.sent_samples += count as u64;
+        if self.ledger.queued(now) > lead(config) {
+            stats.spilled_samples += count as u64;
+        }
+        self.note_depth(stats);
+    }
+
+    /// When the next media is due; `Duration::ZERO` for at once.
+    pub(super) fn media_time(&self, config: &Config) -> Option<Duration> {
+        let play_end = self.ledger.play_end();
+        if self.ring.len() > self.ring.capacity() / 2 {
+            return Some(play_end.saturating_sub(CARRIER_CAPACITY));
+        }
+        match self.ring.len() {
+            0 => None,
+            // A frame's worth may still come; without it, what there is goes out just in time.
+            1..FRAME_SAMPLES if !self.ledger.is_finished() => {
+                Some(play_end.saturating_sub(PARTIAL_FRAME_LEAD))
+            }
+            _ => Some((play_end + FRAME).saturating_sub(lead(config))),
+        }
+    }
+
+    /// A mark every `mark_interval` of audio, and one behind the last sample of what is finished.
+    fn is_mark_due(&self, config: &Config) -> bool {
+        let interval = duration_to_samples(config.mark_interval.max(FRAME));
+        let unmarked = self.ledger.unmarked_samples();
+        if !self.ledger.is_finished() {
+            return unmarked >= interval;
+        }
+        match self.ring.len() as u64 {
+            0 => unmarked > 0,
+            // The last mark is near: it will do for this one.
+            left => unmarked >= interval && left >= interval,
+        }
+    }
+
+    fn note_depth(&self, stats: &mut Stats) {
+        stats.depth_samples = self.ring.len() as u64;
+        stats.max_depth_samples = stats.max_depth_samples.max(stats.depth_samples);
+    }
+}
+
+/// The 16-bit little-endian samples in `odd` and `bytes`; a last single byte goes to `odd`.
+fn samples<'d>(odd: &mut Option<u8>, bytes: &[u8], dst: &'d mut [i16]) -> &'d [i16] {
+    let mut count = 0;
+    let mut put = |low, high| {
+        dst[count] = i16::from_le_bytes([low, high]);
+        count += 1;
+    };
+    let bytes = match (*odd, bytes) {
+        (Some(low), [high, rest @ ..]) => {
+            put(low, *high);
+            *odd = None;
+            rest
+        }
+        _ => bytes,
+    };
+    let pairs = bytes.chunks_exact(2);
+    if let [last] = *pairs.remainder() {
+        *odd = Some(last);
+    }
+    pairs.for_each(|pair| put(pair[0], pair[1]));
+    &dst[..count]
+}
+
+/// PCM at 24 kHz as μ-law at 8 kHz; returns the samples written.
+fn encode(downsampler: &mut Downsampler, pcm: &[i16], mulaw: &mut [u8]) -> usize {
+    let mut low = [0; CHUNK_LINE_SAMPLES];
+    let count = downsampler
+        .process(pcm, &mut low)
+        .expect("a chunk's third fits");
+    mulaw::encode(&low[..count], &mut mulaw[..count]).expect("the lengths are equal");
+    count
+}
+
+/// The lead, at least two frames, so that the line never runs dry between two timeouts.
+fn lead(config: &Config) -> Duration {
+    config.lead.max(2 * FRAME)
+}
+
+/// The most samples of the line that one piece of PCM16 makes: a third of its samples, with a byte
+/// and two samples of the piece before.
+const CHUNK_LINE_SAMPLES: usize = (CHUNK_BYTES / 2 + 1 + 2) / 3;
+/// 20 ms at 8 kHz.
+pub(super) const FRAME_SAMPLES: usize = 160;
+const FRAME: Duration = Duration::from_millis(20);
+const PARTIAL_FRAME_LEAD: Duration = Duration::from_millis(40);
+/// A minute less than Twilio keeps before it discards (error 31931: about ten minutes).
+const CARRIER_CAPACITY: Duration = Duration::from_secs(9 * 60);

@@ -1,0 +1,397 @@
+//! What the model says, and the barge-in transaction it may call for.
+
+use core::time::Duration;
+
+use super::{
+    Bridge, REQUEST_LEN, Source, record,
+    response::{Purpose, Session},
+    storage::{Record, Text},
+};
+use crate::{
+    Error, JsonStr, RawJson,
+    dialect::{Carrier, CarrierCommand, Model, ModelCommand, ModelEvent, ResponseStatus, Usage},
+    id::Id,
+    playback::Cut,
+};
+
+impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
+    pub(super) fn model_event(&mut self, event: ModelEvent<'_>) -> Result<(), Error> {
+        match event {
+            ModelEvent::SessionCreated(_) => {
+                self.dialog.session = Session::Pending;
+                Ok(())
+            }
+            ModelEvent::SessionUpdated(state) => {
+                let expected = self.config.model_audio.format();
+                let was_ready = self.dialog.session == Session::Ready;
+                self.dialog.configure(&state, expected);
+                match self.dialog.session {
+                    Session::Ready if was_ready => Ok(()),
+                    Session::Ready => self.push(Record::new(record::SESSION_READY, [], &[])),
+                    _ => self.push(Record::format_mismatch(expected, state.input, state.output)),
+                }
+            }
+            ModelEvent::SpeechStarted { audio_start_ms, .. } => self.speech_started(audio_start_ms),
+            ModelEvent::SpeechStopped { audio_end_ms, .. } => {
+                self.push(Record::new(record::SPEECH_STOPPED, [audio_end_ms], &[]))?;
+                let position = self.uplink.position();
+                let behind = position.saturating_sub(Duration::from_millis(audio_end_ms));
+                self.dialog.speech_stopped(self.now, behind);
+                Ok(())
+            }
+            ModelEvent::ResponseCreated {
+                response_id,
+                out_of_band,
+            } => {
+                let id = Id::from_json(response_id, "response_id")?;
+                if !out_of_band {
+                    self.dialog.response_created(id);
+                }
+                Ok(())
+            }
+            ModelEvent::ItemAdded {
+                response_id,
+                item_id,
+                is_message,
+            } => {
+                let id = Id::from_json(item_id, "item_id")?;
+                match is_message {
+                    true if self.dialog.is_discarded(response_id) => self.delete_item(id.as_str()),
+                    true => self.downlink.ledger.announce(id.as_str(), 0),
+                    false => Ok(()),
+                }
+            }
+            ModelEvent::AudioDelta {
+                response_id,
+                item_id,
+                content_index,
+                audio,
+            } => self.audio_delta(response_id, item_id, content_index, audio),
+            ModelEvent::AudioDone {
+                item_id,
+                content_index,
+                ..
+            } => {
+                let part = (Id::from_json(item_id, "item_id")?, content_index);
+                if self.downlink.is_in(part) {
+                    self.downlink.finish(self.storage.as_mut(), &mut self.stats);
+                }
+                Ok(())
+            }
+            ModelEvent::Transcript {
+                speaker,
+                item_id,
+                text,
+                is_final,
+                ..
+            } => self.push(Record::transcript(
+                speaker,
+                Text::Json(item_id),
+                Text::Json(text),
+                is_final,
+            )),
+            ModelEvent::ToolCall {
+                call_id,
+                name,
+                arguments,
+                ..
+            } => {
+                let id = Id::from_json(call_id, "call_id")?;
+                let texts = [call_id, name, arguments].map(Text::Json);
+                let before = self.outbox;
+                self.push(Record::new(record::TOOL_CALL, [], &texts))?;
+                let is_new = self.dialog.call(id);
+                if is_new != Ok(true) {
+                    self.outbox = before;
+                }
+                is_new.map(|_| ())
+            }
+            ModelEvent::ResponseDone {
+                response_id,
+                status,
+                reason,
+                message,
+                usage,
+            } => self.response_done(response_id, status, reason, message, usage),
+            ModelEvent::Error {
+                code,
+                message,
+                event_id,
+            } => self.model_error(code, message, event_id),
+            ModelEvent::Other { kind } => self.unknown(Source::OpenAi, kind),
+        }
+    }
+
+    fn audio_delta(
+        &mut self,
+        response_id: JsonStr<'_>,
+        item_id: JsonStr<'_>,
+        content_index: u32,
+        audio: JsonStr<'_>,
+    ) -> Result<(), Error> {
+        if self.dialog.session != Session::Ready || self.dialog.is_discarded(response_id) {
+            self.stats.discarded_bytes += audio.raw().len() as u64;
+            return Ok(());
+        }
+        let part = (Id::from_json(item_id, "item_id")?, content_index);
+        let start = self.downlink.ledger.received_samples();
+        let slab = self.storage.as_mut();
+        self.downlink
+            .receive(slab, &self.config, &mut self.stats, part, audio)?;
+        if let Some(speech_end) = self.dialog.speech_end.take() {
+            self.dialog.latency_probe = Some((speech_end, start));
+        }
+        Ok(())
+    }
+
+    fn response_done(
+        &mut self,
+        response_id: JsonStr<'_>,
+        status: ResponseStatus,
+        reason: Option<JsonStr<'_>>,
+        message: Option<JsonStr<'_>>,
+        usage: Option<Usage>,
+    ) -> Result<(), Error> {
+        let [reason, message] = [reason, message].map(|text| text.map_or(Text::EMPTY, Text::Json));
+        let response = Text::Json(response_id);
+        self.push(Record::response_done(
+            response, status, reason, message, usage,
+        ))?;
+        self.stats.responses += 1;
+        if self.dialog.response_done(response_id) {
+            self.downlink.finish(self.storage.as_mut(), &mut self.stats);
+            self.downlink.ledger.finish_all();
+        }
+        Ok(())
+    }
+
+    /// Races that the protocol allows stay inside; the rest is told.
+    fn model_error(
+        &mut self,
+        code: Option<JsonStr<'_>>,
+        message: JsonStr<'_>,
+        event_id: Option<JsonStr<'_>>,
+    ) -> Result<(), Error> {
+        let purpose = event_id.and_then(Purpose::of);
+        let is = |known: &str| code.is_some_and(|code| code == *known);
+        if is("conversation_already_has_active_response") {
+            if purpose == Some(Purpose::Response) {
+                self.dialog.request_collided();
+                self.stats.repeated_responses += 1;
+            }
+            return Ok(());
+        }
+        if is("response_cancel_not_active") || is("input_audio_buffer_commit_empty") {
+            return Ok(());
+        }
+        match purpose {
+            Some(Purpose::Truncate) => return self.truncate_again(),
+            Some(Purpose::Delete) => {
+                self.stats.refused_cuts += 1;
+                return Ok(());
+            }
+            _ => {}
+        }
+        let is_fatal = purpose == Some(Purpose::Session) || FATAL_CODES.iter().any(|code| is(code));
+        let texts = [code.map_or(Text::EMPTY, Text::Json), Text::Json(message)];
+        self.push(Record::new(record::MODEL_ERROR, [is_fatal.into()], &texts))?;
+        if purpose == Some(Purpose::Response) {
+            self.dialog.request_refused();
+        }
+        Ok(())
+    }
+
+    fn speech_started(&mut self, audio_start_ms: u64) -> Result<(), Error> {
+        let started = Record::new(record::SPEECH_STARTED, [audio_start_ms], &[]);
+        if self.config.barge_in {
+            let cancels = !self.dialog.interrupts_response;
+            self.interrupt_playback(cancels, Some(started))?;
+        } else {
+            self.push(started)?;
+        }
+        self.dialog.speech_started();
+        Ok(())
+    }
+
+    /// The barge-in transaction: clear, cancel, cut, tell. All of it is queued, or none.
+    pub(super) fn interrupt_playback(
+        &mut self,
+        cancels: bool,
+        started: Option<Record<'_>>,
+    ) -> Result<(), Error> {
+        let before = (self.outbox, self.stats);
+        let result = self.queue_interruption(cancels, started);
+        if result.is_err() {
+            (self.outbox, self.stats) = before;
+            return result;
+        }
+        if let Some(active) = self.dialog.interruptible() {
+            self.dialog.discard(active);
+        }
+        self.dialog.latency_probe = None;
+        self.downlink.clear(&mut self.stats);
+        self.downlink.marks.clear();
+        result
+    }
+
+    fn queue_interruption(
+        &mut self,
+        cancels: bool,
+        started: Option<Record<'_>>,
+    ) -> Result<(), Error> {
+        let Self {
+            outbox,
+            stats,
+            storage,
+            downlink,
+            dialog,
+            model,
+            carrier,
+            ..
+        } = self;
+        let slab = storage.as_mut();
+        let stream_sid = self.stream_sid.as_ref().map_or("", Id::as_str);
+
+        let ledger = &downlink.ledger;
+        if ledger.sent_samples() > ledger.heard_samples() {
+            outbox.push_with(slab, record::TO_TWILIO, |dst| {
+                carrier.write(stream_sid, CarrierCommand::Clear, dst)
+            })?;
+        }
+        let active = dialog.interruptible();
+        if let Some(active) = active.filter(|_| cancels) {
+            let event_id = dialog.event_id(Purpose::Cancel);
+            let command = ModelCommand::CancelResponse {
+                event_id: event_id.as_str(),
+                response_id: Some(active.as_str()),
+            };
+            outbox.push_with(slab, record::TO_OPENAI, |dst| model.write(command, dst))?;
+        }
+        for unheard in ledger.unheard() {
+            // Items of an earlier session are unknown to this one.
+            let cut = if unheard.start < dialog.line_start {
+                Cut::None
+            } else {
+                unheard.cut()
+            };
+            let item_id = unheard.item_id;
+            let (truncate, delete);
+            let command = match cut {
+                Cut::TruncateAt { audio_end_ms } => {
+                    let audio_end_ms = dialog.cut_at(&unheard, audio_end_ms)?;
+                    stats.truncated_items += 1;
+                    truncate = dialog.event_id(Purpose::Truncate);
+                    ModelCommand::TruncateItem {
+                        event_id: truncate.as_str(),
+                        item_id,
+                        content_index: unheard.content_index,
+                        audio_end_ms,
+                    }
+                }
+                Cut::Delete => {
+                    stats.deleted_items += 1;
+                    delete = dialog.event_id(Purpose::Delete);
+                    ModelCommand::DeleteItem {
+                        event_id: delete.as_str(),
+                        item_id,
+                    }
+                }
+                Cut::None => continue,
+            };
+            outbox.push_with(slab, record::TO_OPENAI, |dst| model.write(command, dst))?;
+        }
+        if let Some(started) = started {
+            outbox.push(slab, started)?;
+        }
+        // Marks that were never sent are flushed as surely as those at the carrier.
+        let mut marks = downlink.marks;
+        while let Some(mark) = marks.front(slab) {
+            let mut name = [0; super::MAX_MARK_NAME];
+            let [name, ..] = marks.pop(slab, &mark, &mut name)?;
+            outbox.push(slab, Record::new(record::MARK, [0], &[Text::Plain(name)]))?;
+        }
+        if let Some(first) = ledger.unheard().find(|unheard| unheard.received_ms > 0) {
+            stats.barge_ins += 1;
+            let numbers = [first.heard_ms, first.received_ms];
+            let texts = [Text::Plain(first.item_id)];
+            outbox.push(slab, Record::new(record::BARGE_IN, numbers, &texts))?;
+        }
+        Ok(())
+    }
+
+    /// An item of a discarded response that the model began before it knew.
+    fn delete_item(&mut self, item_id: &str) -> Result<(), Error> {
+        let event_id = self.dialog.event_id(Purpose::Delete);
+        let command = ModelCommand::DeleteItem {
+            event_id: event_id.as_str(),
+            item_id,
+        };
+        self.push_to_model(command)?;
+        self.stats.deleted_items += 1;
+        Ok(())
+    }
+
+    fn truncate_again(&mut self) -> Result<(), Error> {
+        self.stats.refused_cuts += 1;
+        let Some(cut) = self.dialog.cut_refused() else {
+            return Ok(());
+        };
+        let event_id = self.dialog.event_id(Purpose::Truncate);
+        self.push_to_model(ModelCommand::TruncateItem {
+            event_id: event_id.as_str(),
+            item_id: cut.item_id.as_str(),
+            content_index: cut.content_index,
+            audio_end_ms: cut.audio_end_ms,
+        })
+    }
+
+    pub(super) fn push_to_model(&mut self, command: ModelCommand<'_>) -> Result<(), Error> {
+        let Self {
+            outbox,
+            storage,
+            model,
+            ..
+        } = self;
+        let slab = storage.as_mut();
+        outbox.push_with(slab, record::TO_OPENAI, |dst| model.write(command, dst))
+    }
+
+    /// Writes the request for a response where it waits until it may be made.
+    pub(super) fn owe_response(
+        &mut self,
+        response: Option<RawJson<'_>>,
+        is_for_tools: bool,
+    ) -> Result<(), Error> {
+        let event_id = self.dialog.event_id(Purpose::Response);
+        let command = ModelCommand::CreateResponse {
+            event_id: event_id.as_str(),
+            response,
+        };
+        // A request that waits already must survive one that does not fit, so measure first.
+        let needed = match self.model.write(command, &mut []) {
+            Err(Error::BufferTooShort { needed, .. }) => needed,
+            other => return other.map(|_| ()),
+        };
+        let region = &mut self.storage.as_mut()[..REQUEST_LEN];
+        let Some(region) = region.get_mut(..needed) else {
+            return Err(Error::QueueFull {
+                needed,
+                free: REQUEST_LEN,
+            });
+        };
+        self.request_len = self.model.write(command, region)?;
+        self.dialog.owe(is_for_tools);
+        Ok(())
+    }
+}
+
+/// Error codes after which the session cannot go on (OpenAI, "Realtime API" error table).
+const FATAL_CODES: [&str; 7] = [
+    "session_expired",
+    "insufficient_quota",
+    "invalid_api_key",
+    "missing_model",
+    "invalid_model",
+    "model_not_found",
+    "beta_api_shape_disabled",
+];

@@ -1,0 +1,81 @@
+//! Short ASCII texts, kept by value.
+
+use core::fmt;
+
+use crate::{Error, JsonStr};
+
+/// Up to `N` ASCII characters, written with `write!`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ascii<const N: usize> {
+    len: usize,
+    bytes: [u8; N],
+}
+
+impl<const N: usize> Ascii<N> {
+    pub(crate) const EMPTY: Self = Self {
+        len: 0,
+        bytes: [0; N],
+    };
+
+    pub(crate) fn as_str(&self) -> &str {
+        // Only ASCII was written, so the fallback is never taken.
+        core::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+    }
+}
+
+impl<const N: usize> fmt::Write for Ascii<N> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.len + text.len();
+        let dst = self
+            .bytes
+            .get_mut(self.len..end)
+            .filter(|_| text.is_ascii())
+            .ok_or(fmt::Error)?;
+        dst.copy_from_slice(text.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
+
+impl<const N: usize> fmt::Debug for Ascii<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+/// A peer's id: up to [`Id::MAX_LEN`] visible ASCII characters, none of which JSON would escape.
+///
+/// Real ids are about 30 characters long; the bound keeps every object that remembers ids small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Id(Ascii<{ Self::MAX_LEN }>);
+
+impl Id {
+    pub(crate) const EMPTY: Self = Self(Ascii::EMPTY);
+    const MAX_LEN: usize = 64;
+
+    /// # Errors
+    /// [`Error::InvalidField`] with `name` for an empty, too long or not plain id.
+    pub(crate) fn new(id: &str, name: &'static str) -> Result<Self, Error> {
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+        let mut text = Ascii::EMPTY;
+        match fmt::Write::write_str(&mut text, id) {
+            Ok(()) if !id.is_empty() && id.bytes().all(is_plain) => Ok(Self(text)),
+            _ => Err(Error::InvalidField { name }),
+        }
+    }
+
+    pub(crate) fn from_json(id: JsonStr<'_>, name: &'static str) -> Result<Self, Error> {
+        if let Some(plain) = id.as_plain() {
+            return Self::new(plain, name);
+        }
+        let mut buf = [0; Self::MAX_LEN];
+        let id = id
+            .copy_to(&mut buf)
+            .map_err(|_| Error::InvalidField { name })?;
+        Self::new(id, name)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}

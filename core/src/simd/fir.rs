@@ -1,0 +1,274 @@
+//! The polyphase filters of the resamplers.
+//!
+//! Vector lanes run along time and a pair of taps is broadcast to all of them: outputs come out in
+//! order and nothing is summed across lanes.
+
+use fearless_simd::prelude::*;
+use fearless_simd::{Simd, dispatch};
+
+use super::Level;
+use crate::resample::filter::{BLOCK, Filter, MAX_STREAMS, Pass, STREAM, unpack};
+
+/// Filters whole groups. `old` is the history and the samples of a group begun; `new` completes
+/// that and adds more; `dst` takes the outputs and its length says how many groups there are, at
+/// most [`BLOCK`].
+pub(crate) fn run(level: Level, filter: &Filter, old: &[i16], new: &[i16], dst: &mut [i16]) {
+    debug_assert!(dst.len() <= BLOCK * filter.group_out);
+    debug_assert_eq!(
+        (old.len() + new.len()) / filter.group_in,
+        filter.history + dst.len() / filter.group_out
+    );
+    if level.is_fallback() {
+        scalar::run(filter, old, new, dst);
+    } else {
+        dispatch!(level, simd => run_with(simd, filter, old, new, dst));
+    }
+}
+
+#[inline(always)]
+fn run_with<S: Simd>(simd: S, filter: &Filter, old: &[i16], new: &[i16], dst: &mut [i16]) {
+    let lanes = gather(filter, old, new);
+    let groups = dst.len() / filter.group_out;
+    match filter.rows {
+        1 => outputs(
+            filter,
+            &lanes,
+            &rows::<S, 1>(simd, filter, &lanes, groups),
+            dst,
+        ),
+        2 => outputs(
+            filter,
+            &lanes,
+            &rows::<S, 2>(simd, filter, &lanes, groups),
+            dst,
+        ),
+        _ => outputs(
+            filter,
+            &lanes,
+            &rows::<S, 3>(simd, filter, &lanes, groups),
+            dst,
+        ),
+    }
+}
+
+#[inline(always)]
+fn rows<S: Simd, const R: usize>(
+    simd: S,
+    filter: &Filter,
+    lanes: &Lanes,
+    groups: usize,
+) -> [[i16; BLOCK]; R] {
+    let mut rows = [[0; BLOCK]; R];
+    let mut base = 0;
+    while base < groups {
+        // The last vectors may run over the groups, never over a block: both steps divide it up.
+        if groups - base > 2 * S::i32s::LEN {
+            block::<S, R, 4>(simd, filter, &lanes[base..], base, &mut rows);
+            base += 4 * S::i32s::LEN;
+        } else {
+            block::<S, R, 2>(simd, filter, &lanes[base..], base, &mut rows);
+            base += 2 * S::i32s::LEN;
+        }
+    }
+    rows
+}
+
+#[inline(always)]
+fn block<S: Simd, const R: usize, const B: usize>(
+    simd: S,
+    filter: &Filter,
+    lanes: &[i32],
+    base: usize,
+    rows: &mut [[i16; BLOCK]; R],
+) {
+    let mut sums = [[S::i32s::splat(simd, filter.rounding()); B]; R];
+    accumulate(simd, &filter.fine, lanes, &mut sums);
+    for row in &mut sums {
+        for sum in row {
+            *sum = *sum >> filter.shift;
+        }
+    }
+    accumulate(simd, &filter.coarse, lanes, &mut sums);
+    for (row, sums) in rows.iter_mut().zip(sums) {
+        let mut at = base;
+        for pair in sums.chunks_exact(2) {
+            let low = pair[0] >> filter.final_bits;
+            let high = pair[1] >> filter.final_bits;
+            low.saturating_narrow(high)
+                .store_slice(&mut row[at..at + 2 * S::i32s::LEN]);
+            at += 2 * S::i32s::LEN;
+        }
+    }
+}
+
+#[inline(always)]
+fn accumulate<S: Simd, const R: usize, const B: usize>(
+    simd: S,
+    pass: &Pass,
+    lanes: &[i32],
+    sums: &mut [[S::i32s; B]; R],
+) {
+    for (lane, coefs) in pass.pairs::<R>() {
+        let lanes = &lanes[lane..lane + B * S::i32s::LEN];
+        for b in 0..B {
+            let x = S::i32s::from_slice(simd, &lanes[b * S::i32s::LEN..(b + 1) * S::i32s::LEN]);
+            let x: S::i16s = x.bitcast();
+            for r in 0..R {
+                let c: S::i16s = S::i32s::splat(simd, coefs[r]).bitcast();
+                sums[r][b] = sums[r][b] + x.pairwise_dot_product(c);
+            }
+        }
+    }
+}
+
+/// Puts the computed rows and the copied one in order.
+#[inline(always)]
+fn outputs<const R: usize>(
+    filter: &Filter,
+    lanes: &Lanes,
+    rows: &[[i16; BLOCK]; R],
+    dst: &mut [i16],
+) {
+    let mut copied = [0; BLOCK];
+    let copy_row = match filter.copy {
+        None => R,
+        Some(copy) => {
+            for (to, &lane) in copied.iter_mut().zip(&lanes[copy.lane..]) {
+                *to = unpack(lane).0;
+            }
+            copy.row
+        }
+    };
+    let pick = |row: usize| match row.cmp(&copy_row) {
+        core::cmp::Ordering::Less => &rows[row],
+        core::cmp::Ordering::Equal => &copied,
+        core::cmp::Ordering::Greater => &rows[row - 1],
+    };
+    match filter.group_out {
+        1 => dst.copy_from_slice(&rows[0][..dst.len()]),
+        2 => interleave([pick(0), pick(1)], dst),
+        _ => interleave([pick(0), pick(1), pick(2)], dst),
+    }
+}
+
+#[inline(always)]
+fn interleave<const N: usize>(rows: [&[i16; BLOCK]; N], dst: &mut [i16]) {
+    for (group, out) in dst.chunks_exact_mut(N).enumerate().take(BLOCK) {
+        for (sample, row) in out.iter_mut().zip(rows) {
+            *sample = row[group];
+        }
+    }
+}
+
+/// Lays the input out in lanes.
+#[inline(always)]
+fn gather(filter: &Filter, old: &[i16], new: &[i16]) -> Lanes {
+    let mut lanes = [0; MAX_STREAMS * STREAM];
+    for (stream, &pair) in lanes.chunks_exact_mut(STREAM).zip(filter.streams) {
+        // Constant places in the group let the compiler drop every bounds check in the loops.
+        match (filter.group_in, pair.low, pair.high) {
+            (1, 0, 1) => gather_stream::<1, 0, 1>(filter, old, new, stream),
+            (2, 0, 1) => gather_stream::<2, 0, 1>(filter, old, new, stream),
+            (2, 0, 2) => gather_stream::<2, 0, 2>(filter, old, new, stream),
+            (2, 1, 3) => gather_stream::<2, 1, 3>(filter, old, new, stream),
+            (3, 0, 3) => gather_stream::<3, 0, 3>(filter, old, new, stream),
+            (3, 1, 2) => gather_stream::<3, 1, 2>(filter, old, new, stream),
+            _ => unreachable!("every stream of every filter is above"),
+        }
+    }
+    lanes
+}
+
+#[inline(always)]
+fn gather_stream<const P: usize, const LOW: usize, const HIGH: usize>(
+    filter: &Filter,
+    old: &[i16],
+    new: &[i16],
+    lanes: &mut [i32],
+) {
+    let (history, begun) = old.split_at(filter.history * P);
+    fill::<P, LOW, HIGH>(lanes, 0, history);
+    if begun.is_empty() {
+        fill::<P, LOW, HIGH>(lanes, filter.history, new);
+    } else {
+        let (completing, rest) = new.split_at(P - begun.len());
+        let mut group = [0; P];
+        group[..begun.len()].copy_from_slice(begun);
+        group[begun.len()..].copy_from_slice(completing);
+        fill::<P, LOW, HIGH>(lanes, filter.history, &group);
+        fill::<P, LOW, HIGH>(lanes, filter.history + 1, rest);
+    }
+}
+
+/// Lays whole groups out as the lanes from `at` on. The last lane's high half stays 0 when it
+/// belongs to a group that is yet to come.
+#[inline(always)]
+fn fill<const P: usize, const LOW: usize, const HIGH: usize>(
+    lanes: &mut [i32],
+    at: usize,
+    samples: &[i16],
+) {
+    let groups = samples.as_chunks::<P>().0;
+    let Some(last) = groups.last() else { return };
+    if HIGH < P {
+        for (lane, group) in lanes[at..].iter_mut().zip(groups) {
+            *lane = pack(group[LOW], group[HIGH]);
+        }
+    } else {
+        if at > 0 {
+            lanes[at - 1] |= i32::from(groups[0][HIGH - P]) << 16;
+        }
+        for ((lane, group), next) in lanes[at..].iter_mut().zip(groups).zip(&groups[1..]) {
+            *lane = pack(group[LOW], next[HIGH - P]);
+        }
+        lanes[at + groups.len() - 1] = pack(last[LOW], 0);
+    }
+}
+
+fn pack(low: i16, high: i16) -> i32 {
+    i32::from(low as u16) | i32::from(high) << 16
+}
+
+type Lanes = [i32; MAX_STREAMS * STREAM];
+
+/// What the kernels compute.
+mod scalar {
+    use super::{Filter, gather, unpack};
+
+    pub(super) fn run(filter: &Filter, old: &[i16], new: &[i16], dst: &mut [i16]) {
+        let lanes = gather(filter, old, new);
+        for (group, out) in dst.chunks_exact_mut(filter.group_out).enumerate() {
+            let mut sums = [filter.rounding(); 3];
+            for (lane, coefs) in filter.fine.pairs_by(filter.rows) {
+                for (sum, &coef) in sums.iter_mut().zip(coefs) {
+                    *sum += dot(lanes[group + lane], coef);
+                }
+            }
+            for sum in &mut sums {
+                *sum >>= filter.shift;
+            }
+            for (lane, coefs) in filter.coarse.pairs_by(filter.rows) {
+                for (sum, &coef) in sums.iter_mut().zip(coefs) {
+                    *sum += dot(lanes[group + lane], coef);
+                }
+            }
+            let mut sums = sums.iter();
+            for (row, sample) in out.iter_mut().enumerate() {
+                *sample = match filter.copy {
+                    Some(copy) if copy.row == row => unpack(lanes[group + copy.lane]).0,
+                    _ => saturate(sums.next().map_or(0, |sum| sum >> filter.final_bits)),
+                };
+            }
+        }
+    }
+
+    fn dot(samples: i32, taps: i32) -> i32 {
+        let (x0, x1) = unpack(samples);
+        let (c0, c1) = unpack(taps);
+        i32::from(x0) * i32::from(c0) + i32::from(x1) * i32::from(c1)
+    }
+
+    fn saturate(value: i32) -> i16 {
+        value.clamp(i16::MIN.into(), i16::MAX.into()) as i16
+    }
+}

@@ -1,0 +1,10 @@
+//! What a Bridge does in a call, in virtual time, seen from outside.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod contract;
+mod downlink;
+mod events;
+mod response;
+mod uplink;

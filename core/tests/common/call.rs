@@ -1,0 +1,506 @@
+//! A whole call in virtual time: Bridge, caller, player, model and the links between them.
+
+use std::time::Duration;
+
+use trunkline::{
+    Bridge, Error,
+    bridge::{Config, ModelAudio},
+};
+
+use super::{
+    audio::Clip,
+    caller::{Caller, STREAM_SID},
+    io::{Ev, Exchange, Input, Out, drain},
+    judge::Judge,
+    link::Link,
+    model::Model,
+    player::{Place, Player, Run},
+    rng::Rng,
+    wire::read_to_twilio,
+};
+
+/// How a call is set up. Times in microseconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) config: Config,
+    /// One-way delays: Twilio to Bridge, Bridge to Twilio, model to Bridge, Bridge to model.
+    pub(crate) delays: [u64; 4],
+    /// Up to so much more on every message.
+    pub(crate) jitter: u64,
+    /// Twilio's clock is so many parts per million slow.
+    pub(crate) ppm: i64,
+    /// The host wakes up to so much later than `poll_timeout` asks.
+    pub(crate) late_timer: u64,
+    pub(crate) creates_response: bool,
+    pub(crate) interrupts_response: bool,
+    pub(crate) seed: u64,
+}
+
+impl Setup {
+    /// μ-law straight through: every byte that comes out can be traced.
+    pub(crate) fn mulaw() -> Self {
+        let mut config = Config::default();
+        config.model_audio = ModelAudio::Mulaw;
+        Self::with(config)
+    }
+
+    pub(crate) fn pcm() -> Self {
+        Self::with(Config::default())
+    }
+
+    pub(crate) fn with(config: Config) -> Self {
+        Self {
+            config,
+            delays: [20_000, 20_000, 30_000, 30_000],
+            jitter: 0,
+            ppm: 0,
+            late_timer: 0,
+            creates_response: true,
+            interrupts_response: true,
+            seed: 1,
+        }
+    }
+}
+
+/// A call.
+pub(crate) struct Call {
+    pub(crate) setup: Setup,
+    pub(crate) bridge: Bridge,
+    /// Microseconds of the virtual clock.
+    pub(crate) now: u64,
+    pub(crate) caller: Caller,
+    pub(crate) player: Player,
+    pub(crate) model: Model,
+    pub(crate) from_twilio: Link,
+    pub(crate) to_twilio: Link,
+    pub(crate) from_model: Link,
+    pub(crate) to_model: Link,
+    pub(crate) log: Vec<Exchange>,
+    pub(crate) judge: Judge,
+    script: Vec<(u64, Action)>,
+    buf: Vec<u8>,
+    rng: Rng,
+    /// When the host will next wake for the Bridge's timer, and for which deadline.
+    alarm: Option<(u64, u64)>,
+    timeouts_now: (u64, u32),
+}
+
+type Action = Box<dyn FnOnce(&mut Call)>;
+
+impl Call {
+    pub(crate) fn new(setup: Setup) -> Self {
+        let bridge = Bridge::new(setup.config.clone());
+        let buf = vec![0; bridge.max_output_len()];
+        let [from_twilio, to_twilio, from_model, to_model] = setup.delays;
+        let link = |delay, n| Link::new(delay, setup.jitter, setup.seed * 8 + n);
+        Self {
+            bridge,
+            now: 1_000_000,
+            caller: Caller::new(),
+            player: Player::new(setup.ppm),
+            model: Model::new(setup.config.model_audio),
+            from_twilio: link(from_twilio, 0),
+            to_twilio: link(to_twilio, 1),
+            from_model: link(from_model, 2),
+            to_model: link(to_model, 3),
+            log: Vec::new(),
+            judge: Judge::new(&setup),
+            script: Vec::new(),
+            buf,
+            rng: Rng::new(setup.seed),
+            alarm: None,
+            timeouts_now: (0, 0),
+            setup,
+        }
+    }
+
+    /// A call that is under way: both sides are set up and the caller's audio flows.
+    pub(crate) fn started(setup: Setup) -> Self {
+        let mut call = Self::new(setup);
+        call.dial();
+        call.open_model();
+        for _ in 0..50 {
+            call.run_for(ms(200));
+            if call.has_event(&Ev::SessionReady) {
+                return call;
+            }
+        }
+        panic!("no session after 10 s\n{}", call.story());
+    }
+
+    /// Twilio connects and starts the stream.
+    pub(crate) fn dial(&mut self) {
+        self.from_twilio.send(self.now, Caller::connected());
+        let start = self.caller.start();
+        self.from_twilio.send(self.now, start);
+        self.caller.next_frame = Some(self.now + 20_000);
+    }
+
+    /// The model's socket opens and the application sets the session up.
+    pub(crate) fn open_model(&mut self) {
+        self.model.open();
+        self.post();
+        let creates = self.setup.creates_response;
+        let interrupts = self.setup.interrupts_response;
+        self.command(Input::Update {
+            creates,
+            interrupts,
+        })
+        .expect("a valid session");
+    }
+
+    /// Does `action` once the clock has got to `at`.
+    pub(crate) fn at(&mut self, at: u64, action: impl FnOnce(&mut Call) + 'static) {
+        self.script.push((at, Box::new(action)));
+    }
+
+    /// Does `action` after `delay` microseconds.
+    pub(crate) fn after(&mut self, delay: u64, action: impl FnOnce(&mut Call) + 'static) {
+        self.at(self.now + delay, action);
+    }
+
+    /// The model hears the caller begin to speak, now.
+    pub(crate) fn speech_started(&mut self) {
+        self.model.speech_started(self.now);
+        self.post();
+    }
+
+    /// The model hears the end of the caller's turn, now.
+    pub(crate) fn speech_stopped(&mut self) {
+        self.model.speech_stopped(self.now);
+        self.post();
+    }
+
+    /// The caller speaks for half a second and the model answers.
+    pub(crate) fn turn(&mut self) {
+        self.speech_started();
+        self.run_for(ms(500));
+        self.speech_stopped();
+    }
+
+    /// Twilio sends `text`.
+    pub(crate) fn twilio_sends(&mut self, text: String) {
+        self.from_twilio.send(self.now, text);
+    }
+
+    /// A call into the Bridge by the application, and what comes of it.
+    pub(crate) fn command(&mut self, input: Input) -> Result<(), Error> {
+        self.input(input)
+    }
+
+    pub(crate) fn run_for(&mut self, micros: u64) {
+        self.run_until(self.now + micros);
+    }
+
+    /// Lets everything that is due by `end` happen, in order.
+    pub(crate) fn run_until(&mut self, end: u64) {
+        while let Some((at, what)) = self.next_event().filter(|&(at, _)| at <= end) {
+            assert!(at >= self.now, "time went back");
+            self.now = at;
+            self.step(what);
+        }
+        self.now = end;
+    }
+
+    /// Runs until nothing has been played, sent or made for three seconds, the caller's audio aside:
+    /// a Bridge may wait a while for the server's own answer before it asks for one.
+    pub(crate) fn run_until_quiet(&mut self) {
+        let limit = self.now + 600_000_000;
+        let mut quiet_since = self.now;
+        while self.now < quiet_since + ms(3_000) {
+            self.run_for(ms(100));
+            let last = self.player.levels.last().map_or(0, |&(at, _)| at);
+            let appends = |text: &str| text.contains("input_audio_buffer.append");
+            let is_quiet = self.player.queued() == 0
+                && !self.model.is_responding()
+                && self.to_twilio.is_empty()
+                && self.to_model.under_way().all(appends)
+                && last + ms(100) < self.now;
+            if !is_quiet {
+                quiet_since = self.now;
+            }
+            assert!(
+                self.now < limit,
+                "the call never comes to rest\n{}",
+                self.story()
+            );
+        }
+    }
+
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Ev> {
+        self.log
+            .iter()
+            .flat_map(|exchange| &exchange.outputs)
+            .filter_map(Out::event)
+    }
+
+    pub(crate) fn has_event(&self, event: &Ev) -> bool {
+        self.events().any(|other| other == event)
+    }
+
+    /// Where each byte that Twilio was sent is from.
+    pub(crate) fn places(&self) -> Vec<Option<Place>> {
+        match self.player.places(&self.model.clips) {
+            Ok(places) => places,
+            Err(reason) => panic!("{reason}"),
+        }
+    }
+
+    /// The stretches of `clip` that were played, each without a pause or a jump: one if all is well.
+    pub(crate) fn stretches(&self, clip: usize) -> Vec<Run> {
+        let heard = self.player.heard(&self.places()).into_iter();
+        let of_clip = heard.filter(|(_, from)| from.is_some_and(|from| from.clip == clip));
+        of_clip.map(|(run, _)| run).collect()
+    }
+
+    /// How far the caller has heard each clip, in samples at 8 kHz.
+    pub(crate) fn heard_all(&self) -> Vec<usize> {
+        let mut heard = vec![0; self.model.clips.len()];
+        for (run, from) in self.player.heard(&self.places()) {
+            if let Some(Place { clip, offset }) = from {
+                heard[clip] = heard[clip].max(offset + run.samples);
+            }
+        }
+        heard
+    }
+
+    /// How far the caller has heard `clip`, in samples at 8 kHz.
+    pub(crate) fn heard(&self, clip: usize) -> usize {
+        self.heard_all()[clip]
+    }
+
+    /// What happened, audio and its marks aside, for messages of failed tests.
+    pub(crate) fn story(&self) -> String {
+        let mut lines = Vec::new();
+        for exchange in &self.log {
+            let outputs = exchange.outputs.iter().filter(|output| !is_routine(output));
+            let outputs: Vec<_> = outputs.map(|output| format!("    → {output:?}")).collect();
+            if outputs.is_empty() && !is_notable(&exchange.input) {
+                continue;
+            }
+            lines.push(clip(&format!("{:>10} ← {:?}", exchange.at, exchange.input)));
+            lines.extend(outputs.iter().map(|output| clip(output)));
+        }
+        lines.drain(..lines.len().saturating_sub(100));
+        lines.push(format!("now {} µs", self.now));
+        let mut heard = vec!["?".to_owned(); self.model.clips.len()];
+        if self.player.places(&self.model.clips).is_ok() {
+            heard = self.heard_all().iter().map(usize::to_string).collect();
+        }
+        for (clip, heard) in self.model.clips.iter().zip(heard) {
+            let made = clip.held;
+            let Clip {
+                response_id,
+                item_id,
+                part,
+                ..
+            } = clip;
+            lines.push(format!(
+                "{response_id} {item_id} part {part}: {} samples, {made} made, {heard} heard",
+                clip.samples()
+            ));
+        }
+        lines.push(format!("cut {:?}", self.judge.truncations));
+        lines.push(format!("deleted {:?}", self.judge.deletions));
+        lines.join("\n")
+    }
+
+    fn next_event(&self) -> Option<(u64, Due)> {
+        let script = self.script.iter().map(|&(at, _)| at).min();
+        let candidates = [
+            (script, Due::Script),
+            (self.model.next_at(), Due::Model),
+            (self.player.next_event(), Due::Player),
+            (self.to_twilio.next_arrival(), Due::ToTwilio),
+            (self.to_model.next_arrival(), Due::ToModel),
+            (self.caller.next_frame, Due::Frame),
+            (self.from_twilio.next_arrival(), Due::FromTwilio),
+            (self.from_model.next_arrival(), Due::FromModel),
+            (self.alarm.map(|(at, _)| at), Due::Timer),
+        ];
+        candidates
+            .into_iter()
+            .filter_map(|(at, what)| at.map(|at| (at.max(self.now), what)))
+            .min_by_key(|&(at, _)| at)
+    }
+
+    fn step(&mut self, what: Due) {
+        match what {
+            Due::Script => {
+                let due = (0..self.script.len()).min_by_key(|&n| self.script[n].0);
+                let (_, action) = self.script.remove(due.expect("a script entry is due"));
+                action(self);
+            }
+            Due::Model => self.model.advance(self.now),
+            Due::Player => self.player.advance(self.now),
+            Due::ToTwilio => {
+                let text = self.to_twilio.receive(self.now).expect("a message is due");
+                let message = read_to_twilio(&text, STREAM_SID);
+                match message {
+                    Ok(message) => self.player.receive(self.now, message),
+                    Err(reason) => {
+                        panic!("Twilio refuses {}: {reason}\n{}", clip(&text), self.story());
+                    }
+                }
+            }
+            Due::ToModel => {
+                let text = self.to_model.receive(self.now).expect("a message is due");
+                if let Err(reason) = self.model.receive(self.now, &text) {
+                    panic!(
+                        "the model refuses {}: {reason}\n{}",
+                        clip(&text),
+                        self.story()
+                    );
+                }
+            }
+            Due::Frame => {
+                let frame = self.caller.frame();
+                self.from_twilio.send(self.now, frame);
+                self.caller.next_frame = Some(self.now + 20_000);
+            }
+            Due::FromTwilio => {
+                let text = self
+                    .from_twilio
+                    .receive(self.now)
+                    .expect("a message is due");
+                self.must(Input::Twilio(text));
+            }
+            Due::FromModel => {
+                let text = self.from_model.receive(self.now).expect("a message is due");
+                self.must(Input::OpenAi(text));
+            }
+            Due::Timer => {
+                let (at, count) = self.timeouts_now;
+                self.timeouts_now = if at == self.now {
+                    (at, count + 1)
+                } else {
+                    (self.now, 1)
+                };
+                assert!(
+                    self.timeouts_now.1 < 16,
+                    "the timer never moves on\n{}",
+                    self.story()
+                );
+                self.alarm = None;
+                self.must(Input::Timeout);
+            }
+        }
+        self.post();
+    }
+
+    /// Puts what the peers have to say on the wire.
+    fn post(&mut self) {
+        for text in self.model.take_outbox() {
+            self.from_model.send(self.now, text);
+        }
+        for name in self.player.take_echoes(self.now) {
+            let echo = self.caller.mark(&name);
+            self.from_twilio.send(self.now, echo);
+        }
+    }
+
+    /// An input that a Bridge has to take, unless the call is over.
+    fn must(&mut self, input: Input) {
+        let told = clip(&format!("{input:?}"));
+        let is_over = self.bridge.is_closed();
+        match self.input(input) {
+            Ok(()) => {}
+            Err(Error::Closed) if is_over => {}
+            Err(error) => panic!("the Bridge refuses {told}: {error}\n{}", self.story()),
+        }
+        assert!(
+            !is_over
+                || self
+                    .log
+                    .last()
+                    .is_some_and(|after| after.outputs.is_empty())
+        );
+    }
+
+    fn input(&mut self, input: Input) -> Result<(), Error> {
+        let now = Duration::from_micros(self.now);
+        let result = input.apply(&mut self.bridge, now);
+        let outputs = drain(&mut self.bridge, &mut self.buf);
+        for output in &outputs {
+            match output {
+                Out::ToTwilio(text) => self.to_twilio.send(self.now, text.clone()),
+                Out::ToOpenAi(text) => self.to_model.send(self.now, text.clone()),
+                Out::Event(_) => {}
+            }
+        }
+        let exchange = Exchange {
+            at: self.now,
+            input,
+            result,
+            outputs,
+        };
+        let verdict = self.judge.watch(&exchange);
+        self.log.push(exchange);
+        if let Err(reason) = verdict {
+            panic!("{reason}\n{}", self.story());
+        }
+        self.set_alarm();
+        result
+    }
+
+    fn set_alarm(&mut self) {
+        let deadline = self
+            .bridge
+            .poll_timeout()
+            .map(|at| at.as_nanos().div_ceil(1_000) as u64);
+        self.alarm = match (deadline, self.alarm) {
+            (Some(deadline), Some((at, same))) if deadline == same => Some((at, same)),
+            (Some(deadline), _) => {
+                let late = self.rng.below(self.setup.late_timer + 1);
+                Some((deadline.max(self.now) + late, deadline))
+            }
+            (None, _) => None,
+        };
+    }
+}
+
+/// What happens next; the order is that of events at the same time.
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    Script,
+    Model,
+    Player,
+    ToTwilio,
+    ToModel,
+    Frame,
+    FromTwilio,
+    FromModel,
+    Timer,
+}
+
+/// Milliseconds as microseconds.
+pub(crate) const fn ms(ms: u64) -> u64 {
+    ms * 1_000
+}
+
+/// What flows all the time, and what the Bridge only passes over.
+fn is_routine(output: &Out) -> bool {
+    match output {
+        Out::ToTwilio(text) => !text.contains("\"clear\""),
+        Out::ToOpenAi(text) => text.contains("input_audio_buffer.append"),
+        Out::Event(event) => matches!(event, Ev::Other { .. } | Ev::Transcript { .. }),
+    }
+}
+
+fn is_notable(input: &Input) -> bool {
+    match input {
+        Input::Timeout => false,
+        Input::Twilio(text) => !text.contains("\"media\"") && !text.contains("\"mark\""),
+        Input::OpenAi(text) => ["response.created", "output_item.added", "\"error\""]
+            .iter()
+            .any(|kind| text.contains(kind)),
+        _ => true,
+    }
+}
+
+fn clip(text: &str) -> String {
+    match text.char_indices().nth(150) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into(),
+    }
+}

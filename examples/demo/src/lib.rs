@@ -1,0 +1,16 @@
+//! One call through the bridge server, between a simulated Twilio and a simulated model: played,
+//! measured and checked. The program of this package shows it, the server's tests rely on it.
+
+mod analysis;
+mod call;
+mod checks;
+mod conversation;
+mod picture;
+mod progress;
+mod report;
+mod server;
+mod signal;
+
+pub use call::{Call, ModelAudio, Options};
+pub use checks::Check;
+pub use server::{Server, WallClock};

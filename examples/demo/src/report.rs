@@ -1,0 +1,445 @@
+//! The page and the picture.
+
+use std::{fmt::Write, time::Duration};
+
+use serde_json::Value;
+use trunkline_simulators::audio::mulaw_decode;
+
+use crate::{
+    analysis::{Item, Measured},
+    call::{Call, seconds},
+    checks::Check,
+    picture::{Mark, Picture, Row, Span, Stretch, Track},
+};
+
+/// The call as a page of Markdown.
+pub(crate) fn markdown(call: &Call, measured: &Measured, checks: &[Check]) -> String {
+    let mut page = String::new();
+    // Writing to a string does not fail.
+    let _ = write(&mut page, call, measured, checks);
+    page
+}
+
+/// Both waveforms, the whole call and the barge-in enlarged.
+pub(crate) fn picture<'a>(call: &'a Call, measured: &Measured) -> Picture<'a> {
+    let conversation = &call.conversation;
+    let start = call.twilio.started.as_secs_f64();
+    let barge_in = &measured.barge_in;
+    let speech = &call.model.speech;
+    let hears = speech
+        .iter()
+        .filter(|change| change.started)
+        .map(|change| {
+            let stopped = speech
+                .iter()
+                .find(|other| !other.started && other.item_id == change.item_id)
+                .map_or(call.twilio.ended, |other| other.time);
+            span(change.time, stopped, "")
+        })
+        .collect();
+    let lines = |from: fn(&Item) -> Duration, to: fn(&Item) -> Duration| -> Vec<Span> {
+        let words = conversation.agent.iter().map(|line| line.text.as_str());
+        let words = words.chain(std::iter::repeat(""));
+        measured
+            .items
+            .iter()
+            .zip(words)
+            .map(|(item, text)| span(from(item), to(item), text))
+            .collect()
+    };
+    let rows = vec![
+        Row {
+            name: "caller speaks",
+            colour: "#9ec5e8",
+            spans: call
+                .twilio
+                .said
+                .iter()
+                .zip(&conversation.caller)
+                .map(|(said, line)| span(said.start, said.end(), &line.text))
+                .collect(),
+        },
+        Row {
+            name: "model hears speech",
+            colour: "#f3d38a",
+            spans: hears,
+        },
+        Row {
+            name: "model sends speech",
+            colour: "#d9b8e8",
+            spans: lines(|item| item.first_delta, |item| item.last_delta),
+        },
+        Row {
+            name: "caller hears",
+            colour: "#a9d8a4",
+            spans: lines(|item| item.heard_from, |item| item.heard_to),
+        },
+    ];
+
+    let mut marks = Vec::new();
+    for change in speech {
+        let (label, colour) = if change.started {
+            ("speech started", "#a86b00")
+        } else {
+            ("speech stopped", "#7a6a3a")
+        };
+        marks.push(mark(change.time, label, colour, false));
+    }
+    for (n, item) in measured.items.iter().enumerate() {
+        marks.push(mark(
+            item.heard_from,
+            format!("line {n} heard"),
+            "#2d7a27",
+            false,
+        ));
+    }
+    marks.push(mark(
+        barge_in.caller_started,
+        "caller begins to speak",
+        "#1f5f99",
+        true,
+    ));
+    let flushed = format!(
+        "barge-in: clear, {} ms thrown away",
+        barge_in.flushed.as_millis()
+    );
+    marks.push(mark(barge_in.cleared, flushed, "#c00000", false));
+    let truncated = format!("truncation at {} ms", barge_in.audio_end_ms);
+    marks.push(mark(barge_in.truncated, truncated, "#c05000", false));
+
+    let unheard = &call.twilio.received_mulaw[barge_in.flushed_samples.clone()];
+    let unheard = unheard.iter().map(|&code| mulaw_decode(code)).collect();
+    let around = barge_in.caller_started.as_secs_f64() - 0.25;
+    Picture {
+        title: format!(
+            "One call through the bridge: {:.1} s, {} turns, one barge-in",
+            call.twilio
+                .ended
+                .saturating_sub(call.twilio.started)
+                .as_secs_f64(),
+            call.twilio.said.len(),
+        ),
+        tracks: vec![
+            Track {
+                name: "caller",
+                colour: "#2f74b5",
+                start,
+                samples: &call.twilio.caller,
+                unheard: None,
+            },
+            Track {
+                name: "agent as heard",
+                colour: "#3c9135",
+                start,
+                samples: &call.twilio.heard,
+                unheard: Some((barge_in.cleared.as_secs_f64(), unheard)),
+            },
+        ],
+        rows,
+        marks,
+        stretches: vec![
+            Stretch {
+                title: "The call".to_owned(),
+                from: start,
+                to: call.twilio.ended.as_secs_f64(),
+                is_enlarged: false,
+            },
+            Stretch {
+                title: "The barge-in, enlarged".to_owned(),
+                from: around,
+                to: barge_in.truncated.as_secs_f64() + 0.25,
+                is_enlarged: true,
+            },
+        ],
+    }
+}
+
+fn write(
+    page: &mut String,
+    call: &Call,
+    measured: &Measured,
+    checks: &[Check],
+) -> std::fmt::Result {
+    let Measured {
+        uplink,
+        downlink,
+        replies,
+        items,
+        barge_in,
+    } = measured;
+    let failed = checks.iter().filter(|check| !check.is_met).count();
+    let verdict = match failed {
+        0 => format!("All {} checks hold.", checks.len()),
+        _ => format!("**{failed} of {} checks FAIL.**", checks.len()),
+    };
+    writeln!(
+        page,
+        "# One call, measured\n\n{verdict} Audio to and from the model: `{}`. Call {:.1} s; listen to [call.wav](call.wav) \
+         (left: the caller, right: what the caller heard).\n\n![Both waveforms with the events](call.svg)\n",
+        call.model_audio.name(),
+        call.twilio
+            .ended
+            .saturating_sub(call.twilio.started)
+            .as_secs_f64(),
+    )?;
+
+    writeln!(
+        page,
+        "## Transcript\n\nAs the server logged it; times are those of the sound.\n"
+    )?;
+    writeln!(page, "| from | to | who | words |\n|---:|---:|---|---|")?;
+    for (from, to, who, words) in transcript(call, measured) {
+        writeln!(
+            page,
+            "| {:.2} s | {:.2} s | {who} | {words} |",
+            from.as_secs_f64(),
+            to.as_secs_f64()
+        )?;
+    }
+
+    writeln!(
+        page,
+        "\n## Latency\n\n| added by the bridge | p50 | p99 | max | n |\n|---|---:|---:|---:|---:|"
+    )?;
+    for (name, spread) in [
+        ("uplink", uplink.added),
+        ("downlink, heard", downlink.added),
+        ("downlink, first media of a line", downlink.first_media),
+    ] {
+        writeln!(
+            page,
+            "| {name} | {} | {} | {} | {} |",
+            ms(spread.p50),
+            ms(spread.p99),
+            ms(spread.max),
+            spread.count,
+        )?;
+    }
+    writeln!(
+        page,
+        "\n* **uplink**: a media message sent by Twilio → the append received by the model that holds its last sample. Not \
+         counted: {} messages sent before the session was ready (held {} at most) and {} in flight at the end.\n\
+         * **downlink, heard**: the moment a delta's first sample was heard − the moment it would have been heard, had every \
+         delta entered the caller's queue the instant the model sent it.\n\
+         * **downlink, first media**: a line's first delta sent → its first media message received by Twilio.\n\
+         * Besides, the filters delay the sound by {} (up) and {} (down), found by correlation.\n\
+         * Everything runs on one machine: there is no network in these figures.\n",
+        uplink.held_frames,
+        ms(uplink.held_max),
+        uplink.frames_in_flight,
+        ms(uplink.lag),
+        ms(items.iter().map(|item| item.lag).max().unwrap_or_default()),
+    )?;
+
+    writeln!(
+        page,
+        "| reply to turn | caller's last sample → model notices | → first delta | → heard | in all |\n|---:|---:|---:|---:|---:|"
+    )?;
+    for (n, reply) in replies.iter().enumerate() {
+        writeln!(
+            page,
+            "| {} | {} | {} | {} | **{}** |",
+            n + 1,
+            ms(reply.noticed.saturating_sub(reply.caller_stopped)),
+            ms(reply.first_delta.saturating_sub(reply.noticed)),
+            ms(reply.heard.saturating_sub(reply.first_delta)),
+            ms(reply.latency()),
+        )?;
+    }
+    writeln!(
+        page,
+        "\nThe first step is the model's wait for 500 ms of silence, the second its time to answer (300 ms in the simulator).\n"
+    )?;
+
+    writeln!(
+        page,
+        "## Barge-in\n\n| | |\n|---|---:|\n\
+         | caller begins to speak → model notices (the simulator's voice detection) | {} |\n\
+         | model notices → Twilio's queue is cleared | **{}** |\n\
+         | caller begins to speak → Twilio's queue is cleared | {} |\n\
+         | model notices → truncation received | {} |\n\
+         | audio thrown away at Twilio | {} |\n\
+         | truncated at | {} ms |\n\
+         | truly played, counted at Twilio | {:.1} ms |\n\
+         | **truncation error** (negative: the model believes that less was heard) | **{:.1} ms** |\n",
+        ms(barge_in.noticed.saturating_sub(barge_in.caller_started)),
+        ms(barge_in.cleared.saturating_sub(barge_in.noticed)),
+        ms(barge_in.cleared.saturating_sub(barge_in.caller_started)),
+        ms(barge_in.truncated.saturating_sub(barge_in.noticed)),
+        ms(barge_in.flushed),
+        barge_in.audio_end_ms,
+        barge_in.played_ms,
+        barge_in.error_ms(),
+    )?;
+
+    writeln!(
+        page,
+        "## Sound\n\nNoise below the signal, 0–2.85 kHz, after alignment: what the model got against what the caller's telephone sent; \
+         what the caller heard (μ-law included) against what the model made.\n\n| line | caller → model | model → caller | made | heard |\n|---:|---:|---:|---:|---:|"
+    )?;
+    for (n, item) in items.iter().enumerate() {
+        let up = match n.checked_sub(1).and_then(|n| uplink.snr_db.get(n)) {
+            Some(snr) => format!("{snr:.1} dB"),
+            None => "(greeting)".to_owned(),
+        };
+        writeln!(
+            page,
+            "| {n} | {up} | {:.1} dB | {:.3} s | {:.3} s |",
+            item.snr_db,
+            item.made.as_secs_f64(),
+            item.heard.as_secs_f64(),
+        )?;
+    }
+
+    writeln!(
+        page,
+        "\n## Time line\n\n| time | where | what |\n|---:|---|---|"
+    )?;
+    for (at, place, what) in time_line(call, measured) {
+        writeln!(page, "| {at:.3} s | {place} | {what} |")?;
+    }
+
+    writeln!(
+        page,
+        "\n## Checks\n\n| | check | found | wanted |\n|---|---|---|---|"
+    )?;
+    for check in checks {
+        let verdict = if check.is_met { "ok" } else { "**FAIL**" };
+        writeln!(
+            page,
+            "| {verdict} | {} | {} | {} |",
+            check.name, check.found, check.wanted
+        )?;
+    }
+    if let Some(line) = call.server_lines("stream_closed").next() {
+        writeln!(
+            page,
+            "\n## The bridge's own counters\n\n```json\n{:#}\n```",
+            line["stats"]
+        )?;
+    }
+    Ok(())
+}
+
+/// Who said what, by the time it sounded. Of an interrupted line, what was heard.
+fn transcript(call: &Call, measured: &Measured) -> Vec<(Duration, Duration, &'static str, String)> {
+    let texts = |speaker| crate::checks::transcripts(call, speaker).into_iter();
+    let mut lines = Vec::new();
+    for (said, text) in call.twilio.said.iter().zip(texts("caller")) {
+        lines.push((said.start, said.end(), "caller", text));
+    }
+    for (item, text) in measured.items.iter().zip(texts("agent")) {
+        let interrupted = call
+            .server_lines("barge_in")
+            .find(|line| line["item_id"] == *item.id);
+        let words = match interrupted.and_then(|line| line["heard_text"].as_str()) {
+            Some(heard) => {
+                let rest = text.strip_prefix(heard).unwrap_or(&text);
+                format!("{heard} ~~{}~~ (not heard)", rest.trim())
+            }
+            None => text,
+        };
+        lines.push((item.heard_from, item.heard_to, "agent", words));
+    }
+    lines.sort_by_key(|line| line.0);
+    lines
+}
+
+/// What happened where, in order. Peers' times are their own; the server's come from its log.
+fn time_line(call: &Call, measured: &Measured) -> Vec<(f64, &'static str, String)> {
+    let mut line: Vec<(f64, &'static str, String)> = Vec::new();
+    let mut add = |at: Duration, place, what: String| line.push((at.as_secs_f64(), place, what));
+    add(
+        call.twilio.started,
+        "Twilio",
+        "the stream begins".to_owned(),
+    );
+    for said in &call.twilio.said {
+        add(said.start, "caller", "begins to speak".to_owned());
+        add(said.end(), "caller", "stops".to_owned());
+    }
+    for change in &call.model.speech {
+        let what = if change.started {
+            "speech_started"
+        } else {
+            "speech_stopped"
+        };
+        add(
+            change.time,
+            "model",
+            format!("{what} at {} ms of its input", change.audio_ms),
+        );
+    }
+    for response in &call.model.responses {
+        add(
+            response.created,
+            "model",
+            format!("{} created", response.id),
+        );
+        if let Some(done) = response.done {
+            add(
+                done,
+                "model",
+                format!("{} {}", response.id, response.status),
+            );
+        }
+    }
+    for (n, item) in measured.items.iter().enumerate() {
+        let heard = format!("has heard {:.2} s of line {n}", item.heard.as_secs_f64());
+        add(
+            item.first_delta,
+            "model",
+            format!("first audio of line {n}"),
+        );
+        add(
+            item.heard_from,
+            "caller",
+            format!("begins to hear line {n}"),
+        );
+        add(item.heard_to, "caller", heard);
+    }
+    let barge_in = &measured.barge_in;
+    add(
+        barge_in.cleared,
+        "Twilio",
+        format!("clear: {} thrown away", ms(barge_in.flushed)),
+    );
+    add(
+        barge_in.truncated,
+        "model",
+        format!("truncate the line at {} ms", barge_in.audio_end_ms),
+    );
+    add(call.twilio.ended, "Twilio", "the call is over".to_owned());
+    for event in ["session_ready", "barge_in", "stream_closed"] {
+        line.extend(call.server_lines(event).map(|entry| {
+            let what = match entry.get("reason").and_then(Value::as_str) {
+                Some(reason) => format!("{event}: {reason}"),
+                None => event.to_owned(),
+            };
+            (seconds(entry), "bridge", what)
+        }));
+    }
+    line.sort_by(|a, b| a.0.total_cmp(&b.0));
+    line
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1e3)
+}
+
+fn span(from: Duration, to: Duration, label: &str) -> Span {
+    Span {
+        from: from.as_secs_f64(),
+        to: to.as_secs_f64(),
+        label: label.to_owned(),
+    }
+}
+
+fn mark(at: Duration, label: impl Into<String>, colour: &'static str, is_detail: bool) -> Mark {
+    Mark {
+        at: at.as_secs_f64(),
+        label: label.into(),
+        colour,
+        is_detail,
+    }
+}

@@ -1,0 +1,140 @@
+//! The bridge server as a process of its own.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    sync::oneshot,
+    task::JoinHandle,
+    time::timeout,
+};
+
+/// A running bridge server; killed when dropped.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    child: Child,
+    reader: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Server {
+    /// Starts the program at `binary` on a free port, with nothing of this process's environment
+    /// but what is given, and waits until it listens. `on_line` gets each line of its log.
+    ///
+    /// # Errors
+    /// When it does not start, or does not say where it listens.
+    pub async fn start(
+        binary: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        mut on_line: impl FnMut(Value) + Send + 'static,
+    ) -> anyhow::Result<Self> {
+        let mut child = Command::new(binary)
+            .args(["--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .env_clear()
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {}", binary.display()))?;
+        let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
+        let (listening, address) = oneshot::channel();
+        let mut listening = Some(listening);
+        let reader = tokio::spawn(async move {
+            while let Some(line) = lines.next_line().await? {
+                let line: Value = serde_json::from_str(&line).with_context(|| line)?;
+                if line["event"] == "listening"
+                    && let Some(listening) = listening.take()
+                {
+                    let _ = listening.send(line["address"].as_str().unwrap_or_default().to_owned());
+                }
+                on_line(line);
+            }
+            Ok(())
+        });
+        let address = timeout(START_TIMEOUT, address)
+            .await
+            .context("the server does not say where it listens")?
+            .context("the server did not start")?
+            .parse()?;
+        Ok(Self {
+            address,
+            child,
+            reader,
+        })
+    }
+
+    /// Sends SIGTERM.
+    ///
+    /// # Errors
+    /// When the server has ended already.
+    pub fn terminate(&self) -> anyhow::Result<()> {
+        let pid = self
+            .child
+            .id()
+            .context("the server has ended before it was told to")?;
+        let pid = Pid::from_raw(i32::try_from(pid)?).context("no process has the id 0")?;
+        Ok(kill_process(pid, Signal::TERM)?)
+    }
+
+    /// Sends SIGTERM and waits as [`ended`](Self::ended) does.
+    ///
+    /// # Errors
+    /// As for both.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.terminate()?;
+        self.ended().await
+    }
+
+    /// Waits until the server has ended of its own accord, all of its log read.
+    ///
+    /// # Errors
+    /// When it does not end within 10 s, fails, or has logged what is not JSON.
+    pub async fn ended(mut self) -> anyhow::Result<()> {
+        let Ok(status) = timeout(STOP_TIMEOUT, self.child.wait()).await else {
+            bail!("the server does not end on SIGTERM");
+        };
+        let status = status?;
+        ensure!(status.success(), "the server ended with {status}");
+        self.reader.await?
+    }
+}
+
+/// Turns the wall clock of the server's log into time since an instant of this process.
+#[derive(Clone, Copy, Debug)]
+pub struct WallClock {
+    epoch_us: i128,
+}
+
+impl WallClock {
+    /// A clock that was zero at `epoch`.
+    pub fn since(epoch: Instant) -> Self {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            epoch_us: now.as_micros() as i128 - epoch.elapsed().as_micros() as i128,
+        }
+    }
+
+    /// Seconds from the epoch to `line`.
+    pub fn seconds(&self, line: &Value) -> f64 {
+        let unix_us = i128::from(line["unix_us"].as_u64().unwrap_or_default());
+        (unix_us - self.epoch_us) as f64 / 1e6
+    }
+}
+
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);

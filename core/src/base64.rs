@@ -4,7 +4,10 @@
 //! bits that a shorter last group leaves over must be zero (§3.5). What is accepted is exactly what
 //! [`encode`] makes.
 
-use crate::{Error, JsonStr};
+use crate::{
+    Error, JsonStr,
+    simd::{self, Level},
+};
 
 /// Characters that `bytes` bytes become. Source: RFC 4648 §4.
 pub const fn encoded_len(bytes: usize) -> usize {
@@ -32,7 +35,7 @@ pub fn encode(src: &[u8], dst: &mut [u8]) -> Result<usize, Error> {
     let dst = dst
         .get_mut(..needed)
         .ok_or(Error::BufferTooShort { needed, actual })?;
-    encode_portable(src, dst);
+    encode_groups(simd::detect(), src, dst);
     Ok(needed)
 }
 
@@ -47,13 +50,15 @@ pub fn encode_pcm16(samples: &[i16], dst: &mut [u8]) -> Result<usize, Error> {
     let dst = dst
         .get_mut(..needed)
         .ok_or(Error::BufferTooShort { needed, actual })?;
+    let level = simd::detect();
     let mut bytes = [0; 2 * PCM_BLOCK];
     let quads = dst.chunks_mut(encoded_len(2 * PCM_BLOCK));
     for (block, quads) in samples.chunks(PCM_BLOCK).zip(quads) {
         for (to, sample) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(block) {
             *to = sample.to_le_bytes();
         }
-        encode_portable(bytes.get(..2 * block.len()).unwrap_or_default(), quads);
+        let bytes = bytes.get(..2 * block.len()).unwrap_or_default();
+        encode_groups(level, bytes, quads);
     }
     Ok(needed)
 }
@@ -178,7 +183,7 @@ impl Decoder {
         let mut written = 0;
         while let Some(&byte) = src.get(read) {
             if self.chars == 0 && !(one_text && self.ended) {
-                let (chars, bytes) = decode_portable(
+                let (chars, bytes) = decode_groups(
                     src.get(read..).unwrap_or_default(),
                     dst.get_mut(written..).unwrap_or_default(),
                 );
@@ -315,7 +320,17 @@ fn unescaped(src: JsonStr<'_>) -> impl Iterator<Item = (usize, u8)> {
 }
 
 /// Encodes `src` into `dst`, which has just the room.
-fn encode_portable(src: &[u8], dst: &mut [u8]) {
+#[inline]
+fn encode_groups(level: Level, src: &[u8], dst: &mut [u8]) {
+    let read = simd::base64::encode(level, src, dst);
+    let rest = (src.get(read..), dst.get_mut(read / 3 * 4..));
+    if let (Some(src), Some(dst)) = rest {
+        encode_portable(src, dst);
+    }
+}
+
+/// [`encode_groups`] without vectors.
+pub(crate) fn encode_portable(src: &[u8], dst: &mut [u8]) {
     let (groups, rest) = src.as_chunks::<3>();
     let (quads, _) = dst.as_chunks_mut::<4>();
     let mut quads = quads.iter_mut();
@@ -346,6 +361,23 @@ fn encode_group(a: u8, b: u8, c: u8) -> [u8; 4] {
 
 /// Decodes whole groups without padding from the start of `src` for as long as there are such and
 /// `dst` has room; returns the characters read and the bytes written.
+#[inline]
+fn decode_groups(src: &[u8], dst: &mut [u8]) -> (usize, usize) {
+    let chars = if src.len() < 16 {
+        0
+    } else {
+        simd::base64::decode(simd::detect(), src, dst)
+    };
+    let bytes = chars / 4 * 3;
+    let rest = (src.get(chars..), dst.get_mut(bytes..));
+    let (more_chars, more_bytes) = match rest {
+        (Some(src), Some(dst)) => decode_portable(src, dst),
+        _ => (0, 0),
+    };
+    (chars + more_chars, bytes + more_bytes)
+}
+
+/// [`decode_groups`] without vectors.
 fn decode_portable(src: &[u8], dst: &mut [u8]) -> (usize, usize) {
     let (quads, _) = src.as_chunks::<4>();
     let (groups, _) = dst.as_chunks_mut::<3>();
@@ -365,16 +397,17 @@ fn decode_portable(src: &[u8], dst: &mut [u8]) -> (usize, usize) {
 
 /// Samples encoded at a time by way of the stack; a multiple of 3, so that no block but the last is
 /// padded.
-const PCM_BLOCK: usize = 96;
+const PCM_BLOCK: usize = 480;
 
 /// Source: RFC 4648 §4, table 1.
-const ALPHABET: [u8; 64] = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+pub(crate) static ALPHABET: [u8; 64] =
+    *b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Not a character of the alphabet. Its bits contain those of every sextet.
-const NONE: u8 = 0xFF;
+pub(crate) const NONE: u8 = 0xFF;
 
 /// What each character stands for, or [`NONE`].
-static SEXTETS: [u8; 256] = {
+pub(crate) static SEXTETS: [u8; 256] = {
     let mut table = [NONE; 256];
     let mut sextet = 0;
     while sextet < 64 {

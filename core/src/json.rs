@@ -159,8 +159,9 @@ impl fmt::Debug for RawJson<'_> {
     }
 }
 
-/// One value, looked at from outside.
+/// One value, looked at from outside. The tag is a word for the reason given at [`JsonStr`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(usize)]
 pub(crate) enum Value<'a> {
     /// There was none.
     #[default]

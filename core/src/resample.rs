@@ -25,6 +25,11 @@ use crate::Error;
 #[cfg(any(test, feature = "internal"))]
 use crate::simd::Level;
 
+#[cfg(feature = "any-rate")]
+pub use self::any_rate::AnyRate;
+
+#[cfg(feature = "any-rate")]
+mod any_rate;
 pub(crate) mod filter;
 mod stream;
 mod taps;

@@ -1,7 +1,7 @@
 use super::{JsonStr, MAX_DEPTH, RawJson, Value};
 use crate::{
     Error,
-    simd::scan::{BLOCK, stops},
+    simd::scan::{BLOCK, plain_len, stops},
 };
 
 /// A place in a JSON text that only moves forward.
@@ -32,19 +32,19 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps into the object that comes next; `false`, and no step, if something else does.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter_object(&mut self) -> Result<bool, Error> {
         self.enter(b'{')
     }
 
     /// Steps into the array that comes next; `false`, and no step, if something else does.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter_array(&mut self) -> Result<bool, Error> {
         self.enter(b'[')
     }
 
     /// The name of the object's next member, or `None` behind its end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next_key(&mut self) -> Result<Option<JsonStr<'a>>, Error> {
         if !self.next(b'}')? {
             return Ok(None);
@@ -61,7 +61,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads the value that comes next; an array or an object is checked and handed out as text.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn value(&mut self) -> Result<Value<'a>, Error> {
         self.skip_space();
         match self.peek() {
@@ -90,7 +90,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn enter(&mut self, bracket: u8) -> Result<bool, Error> {
         self.skip_space();
         if self.peek() != bracket {
@@ -106,7 +106,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Moves to the next member or element; `false` behind the closing `bracket`.
-    #[inline]
+    #[inline(always)]
     fn next(&mut self, bracket: u8) -> Result<bool, Error> {
         self.skip_space();
         let byte = self.peek();
@@ -129,7 +129,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads the string that starts here.
-    #[inline]
+    #[inline(always)]
     fn string(&mut self) -> Result<JsonStr<'a>, Error> {
         if self.peek() != b'"' {
             return Err(self.error());
@@ -249,7 +249,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn expect_after_space(&mut self, byte: u8) -> Result<(), Error> {
         self.skip_space();
         if self.peek() != byte {
@@ -259,7 +259,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn skip_space(&mut self) {
         while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
             self.position += 1;
@@ -267,7 +267,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The byte here; 0, which has no place between values, behind the end.
-    #[inline]
+    #[inline(always)]
     fn peek(&self) -> u8 {
         self.text
             .as_bytes()
@@ -276,12 +276,12 @@ impl<'a> Scanner<'a> {
             .unwrap_or(0)
     }
 
-    #[inline]
+    #[inline(always)]
     fn text_from(&self, start: usize) -> Result<&'a str, Error> {
         self.text.get(start..self.position).ok_or(self.error())
     }
 
-    #[inline]
+    #[inline(always)]
     fn error(&self) -> Error {
         Error::InvalidJson {
             offset: self.position,
@@ -333,43 +333,50 @@ struct Stops {
 impl Stops {
     /// The first byte from `start` on that ends a run of plain string bytes, or the length of
     /// `bytes`.
-    #[inline]
+    #[inline(always)]
     fn find(&mut self, bytes: &[u8], start: usize) -> usize {
-        let mut start = start;
-        loop {
-            // A start before the block cannot be: the scanner only moves forward.
-            let skip = start.wrapping_sub(self.base);
-            if skip < BLOCK {
-                let left = self.mask >> skip;
-                if left != 0 {
-                    return start + left.trailing_zeros() as usize;
-                }
-                // What the block has no stop in is plain, unless no block was looked at yet.
-                if self.mask != 0 {
-                    start = self.base + BLOCK;
-                }
-            }
-            let rest = bytes.get(start..).unwrap_or_default();
-            if let Some(block) = rest.first_chunk() {
-                self.base = start;
-                self.mask = stops(block);
-                if self.mask == 0 {
-                    start += BLOCK;
-                }
-            } else {
-                return self.find_in_tail(bytes, start);
+        // A start before the block cannot be: the scanner only moves forward.
+        let skip = start.wrapping_sub(self.base);
+        if skip < BLOCK {
+            let left = self.mask >> skip;
+            if left != 0 {
+                return start + left.trailing_zeros() as usize;
             }
         }
+        self.find_in_next(bytes, start)
+    }
+
+    /// [`find`](Self::find) when the block has no stop from `start` on.
+    #[inline(never)]
+    fn find_in_next(&mut self, bytes: &[u8], start: usize) -> usize {
+        let mut start = start;
+        // What the block has no stop in is plain, unless no block was looked at yet.
+        if self.mask != 0 && start.wrapping_sub(self.base) < BLOCK {
+            start = self.base + BLOCK;
+        }
+        while let Some(block) = bytes.get(start..).and_then(|rest| rest.first_chunk()) {
+            let mask = stops(block);
+            if mask != 0 {
+                self.base = start;
+                self.mask = mask;
+                return start + mask.trailing_zeros() as usize;
+            }
+            // A long string: where a better level than that of `stops` is worth the call.
+            start += BLOCK;
+            start += plain_len(bytes.get(start..).unwrap_or_default());
+        }
+        self.find_in_tail(bytes, start)
     }
 
     /// [`find`](Self::find) with less than a block left.
+    #[cold]
     fn find_in_tail(&mut self, bytes: &[u8], start: usize) -> usize {
         let (base, mask) = if let Some(block) = bytes.last_chunk() {
             (bytes.len() - BLOCK, stops(block))
         } else {
             let mut block = [b' '; BLOCK];
-            for (to, from) in block.iter_mut().zip(bytes) {
-                *to = *from;
+            if let Some(to) = block.get_mut(..bytes.len()) {
+                to.copy_from_slice(bytes);
             }
             (0, stops(&block))
         };

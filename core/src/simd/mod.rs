@@ -12,6 +12,7 @@
 
 pub use fearless_simd::Level;
 
+pub(crate) mod base64;
 pub(crate) mod fir;
 pub mod g711;
 pub(crate) mod scan;

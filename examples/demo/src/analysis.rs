@@ -4,7 +4,7 @@
 //! *n · rate / 8000*, and an item's sample *s* is the agent's sample *s · 8000 / rate* after the
 //! first one that arrived for it. Whether counting is right is then checked by correlation.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use anyhow::{Context, ensure};
 use trunkline_simulators::{
@@ -85,8 +85,9 @@ pub(crate) struct BargeIn {
     pub(crate) caller_started: Duration,
     pub(crate) noticed: Duration,
     pub(crate) cleared: Duration,
-    /// Audio the clear threw away.
+    /// Audio the clear threw away, and which of the agent's samples that were.
     pub(crate) flushed: Duration,
+    pub(crate) flushed_samples: Range<usize>,
     pub(crate) truncated: Duration,
     pub(crate) item_id: String,
     pub(crate) audio_end_ms: i64,
@@ -364,6 +365,10 @@ fn barge_in(
         noticed: noticed.time,
         cleared: clear.time,
         flushed: duration_of(clear.flushed_samples, PHONE_RATE),
+        flushed_samples: {
+            let first = (item.first_sample + played) as usize;
+            first..first + clear.flushed_samples as usize
+        },
         truncated: truncate.time,
         item_id: truncate.item_id.clone(),
         audio_end_ms: truncate.audio_end_ms,

@@ -9,17 +9,22 @@ use trunkline_simulators::{
 };
 
 use crate::{
-    Audio, Call,
-    analysis::Measured,
-    conversation::{Conversation, INTERRUPTED},
+    analysis::{Measured, Reply},
+    call::{Call, ModelAudio},
+    conversation::{INTERRUPTED, Line},
 };
 
-/// One condition, with what was found.
-pub(crate) struct Check {
-    pub(crate) name: &'static str,
-    pub(crate) found: String,
-    pub(crate) wanted: String,
-    pub(crate) is_met: bool,
+/// One condition on a call, with what was found.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// What is looked at.
+    pub name: &'static str,
+    /// What was found.
+    pub found: String,
+    /// What it should be.
+    pub wanted: String,
+    /// Whether it is.
+    pub is_met: bool,
 }
 
 impl fmt::Display for Check {
@@ -34,12 +39,8 @@ impl fmt::Display for Check {
 }
 
 /// All conditions. Limits on time leave room for a busy machine.
-pub(crate) fn all(
-    call: &Call,
-    measured: &Measured,
-    conversation: &Conversation,
-    audio: Audio,
-) -> Vec<Check> {
+pub(crate) fn all(call: &Call, measured: &Measured) -> Vec<Check> {
+    let conversation = &call.conversation;
     let Measured {
         uplink,
         downlink,
@@ -47,12 +48,12 @@ pub(crate) fn all(
         items,
         barge_in,
     } = measured;
-    let (lag_up, lag_down) = match audio {
-        Audio::Pcm24k => (
+    let (lag_up, lag_down) = match call.model_audio {
+        ModelAudio::Pcm24k => (
             duration_of(Upsampler::DELAY as u64, MODEL_RATE),
             duration_of(Downsampler::DELAY as u64, PHONE_RATE),
         ),
-        Audio::Mulaw => (Duration::ZERO, Duration::ZERO),
+        ModelAudio::Mulaw => (Duration::ZERO, Duration::ZERO),
     };
     let lowest = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::INFINITY, f64::min);
     let snr_up = lowest(&mut uplink.snr_db.iter().copied());
@@ -104,23 +105,20 @@ pub(crate) fn all(
             &items.len(),
             &conversation.agent.len(),
         ),
-        equal(
+        alike(
             "transcripts of the caller",
             &transcripts(call, "caller"),
-            &conversation
-                .caller
-                .iter()
-                .map(|line| line.text.clone())
-                .collect(),
+            &conversation.caller,
         ),
-        equal(
+        alike(
             "transcripts of the agent",
             &transcripts(call, "agent"),
-            &conversation
-                .agent
-                .iter()
-                .map(|line| line.text.clone())
-                .collect(),
+            &conversation.agent,
+        ),
+        equal(
+            "line that was interrupted",
+            &items.iter().position(|item| item.id == barge_in.item_id),
+            &Some(INTERRUPTED),
         ),
         equal("uninterrupted lines not heard to the end", &unheard, &0),
         equal(
@@ -147,11 +145,7 @@ pub(crate) fn all(
         at_least("downlink, noise below the signal", snr_down, 30.0),
         at_most(
             "longest reply, end of speech to sound",
-            replies
-                .iter()
-                .map(crate::analysis::Reply::latency)
-                .max()
-                .unwrap_or_default(),
+            replies.iter().map(Reply::latency).max().unwrap_or_default(),
             2_000,
         ),
         at_most(
@@ -203,6 +197,21 @@ fn equal<T: PartialEq + fmt::Debug>(name: &'static str, found: &T, wanted: &T) -
         found: format!("{found:?}"),
         wanted: format!("{wanted:?}"),
         is_met: found == wanted,
+    }
+}
+
+fn alike(name: &'static str, found: &[String], wanted: &[Line]) -> Check {
+    let count = wanted.len();
+    let is_met = found.iter().eq(wanted.iter().map(|line| &line.text));
+    Check {
+        name,
+        found: if is_met {
+            format!("all {count} as spoken")
+        } else {
+            format!("{found:?}")
+        },
+        wanted: format!("all {count} as spoken"),
+        is_met,
     }
 }
 

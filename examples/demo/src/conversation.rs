@@ -6,6 +6,7 @@ use anyhow::Context;
 use trunkline_simulators::{Speech, twilio::Step};
 
 /// A caller and an agent, each with their lines.
+#[derive(Clone, Debug)]
 pub(crate) struct Conversation {
     pub(crate) caller: Vec<Line>,
     /// The first is the greeting, the others answer the caller's lines.
@@ -13,6 +14,7 @@ pub(crate) struct Conversation {
 }
 
 /// Words, written and spoken.
+#[derive(Clone, Debug)]
 pub(crate) struct Line {
     pub(crate) text: String,
     pub(crate) speech: Speech,

@@ -1,5 +1,16 @@
-//! The bridge server as a process: for the demo, and for the server's own tests.
+//! One call through the bridge server, between a simulated Twilio and a simulated model: played,
+//! measured and checked. The program of this package shows it, the server's tests rely on it.
 
+mod analysis;
+mod call;
+mod checks;
+mod conversation;
+mod picture;
+mod progress;
+mod report;
 mod server;
+mod signal;
 
+pub use call::{Call, ModelAudio, Options};
+pub use checks::Check;
 pub use server::{Server, WallClock};

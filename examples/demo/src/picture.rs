@@ -17,6 +17,8 @@ pub(crate) struct Track<'a> {
     pub(crate) colour: &'static str,
     pub(crate) start: f64,
     pub(crate) samples: &'a [i16],
+    /// What would have sounded from there on, had it not been thrown away.
+    pub(crate) unheard: Option<(f64, Vec<i16>)>,
 }
 
 /// A row of spans under the waveforms.
@@ -102,13 +104,25 @@ impl Picture<'_> {
             let middle = tracks_top + (n as f64 + 0.5) * TRACK;
             let _ = write!(
                 svg,
-                r##"<text x="8" y="{}">{}</text><line x1="{LEFT}" x2="{}" y1="{middle}" y2="{middle}" stroke="#ccc"/><path d="{}" fill="{}"/>"##,
+                r##"<text x="8" y="{}">{}</text><line x1="{LEFT}" x2="{}" y1="{middle}" y2="{middle}" stroke="#ccc"/>"##,
                 middle + 4.0,
                 escape(track.name),
                 WIDTH - RIGHT,
-                outline(track, stretch, middle),
-                track.colour,
             );
+            let peak = track
+                .samples
+                .iter()
+                .map(|sample| sample.unsigned_abs())
+                .max();
+            let scale = (TRACK / 2.0 - 4.0) / f64::from(peak.unwrap_or(0).max(1));
+            let mut path = |start, samples, colour| {
+                let path = outline(start, samples, stretch, middle, scale);
+                let _ = write!(svg, r#"<path d="{path}" fill="{colour}"/>"#);
+            };
+            if let Some((start, samples)) = &track.unheard {
+                path(*start, samples, UNHEARD);
+            }
+            path(track.start, track.samples, track.colour);
         }
         for (n, row) in self.rows.iter().enumerate() {
             let y = rows_top + n as f64 * ROW;
@@ -228,23 +242,23 @@ impl Picture<'_> {
     }
 }
 
-/// The track's extremes as a closed path, one column per pixel.
-fn outline(track: &Track<'_>, stretch: &Stretch, middle: f64) -> String {
+/// The extremes of a waveform as a closed path, one column per pixel.
+fn outline(start: f64, samples: &[i16], stretch: &Stretch, middle: f64, scale: f64) -> String {
     let columns = (WIDTH - LEFT - RIGHT) as usize;
     let per_column = (stretch.to - stretch.from) * SAMPLE_RATE / columns as f64;
-    let first = (stretch.from - track.start) * SAMPLE_RATE;
+    let first = (stretch.from - start) * SAMPLE_RATE;
     let extremes: Vec<(f64, f64)> = (0..columns)
         .map(|column| {
             let from = (first + column as f64 * per_column).max(0.0) as usize;
             let to = (first + (column + 1) as f64 * per_column).max(0.0).ceil() as usize;
-            let to = to.min(track.samples.len());
-            let samples = track.samples.get(from..to).unwrap_or_default();
+            let to = to.min(samples.len());
+            let samples = samples.get(from..to).unwrap_or_default();
             let low = samples.iter().copied().min().unwrap_or(0);
             let high = samples.iter().copied().max().unwrap_or(0);
             (f64::from(low.min(0)), f64::from(high.max(0)))
         })
         .collect();
-    let y = |value: f64| middle - value / 32_768.0 * (TRACK / 2.0 - 4.0);
+    let y = |value: f64| middle - value * scale;
     let mut path = String::from("M");
     for (column, (_, high)) in extremes.iter().enumerate() {
         let _ = write!(path, "{:.0},{:.1} ", LEFT + column as f64, y(*high));
@@ -262,9 +276,11 @@ fn escape(text: &str) -> String {
         .replace('>', "&gt;")
 }
 
+/// Colour of what was thrown away.
+const UNHEARD: &str = "#c9c9c9";
 const SAMPLE_RATE: f64 = 8_000.0;
 const WIDTH: f64 = 1_600.0;
-const LEFT: f64 = 130.0;
+const LEFT: f64 = 150.0;
 const RIGHT: f64 = 20.0;
 const HEAD: f64 = 36.0;
 const STRETCH_HEAD: f64 = 26.0;
@@ -293,6 +309,7 @@ mod tests {
                 colour: "#46c",
                 start: 1.0,
                 samples,
+                unheard: Some((2.0, vec![1_000; 800])),
             }],
             rows: vec![Row {
                 name: "speech",
@@ -336,7 +353,8 @@ mod tests {
     fn text_is_escaped_and_every_stretch_is_drawn() {
         let svg = picture(&[i16::MAX; 8_000]).svg();
         assert!(svg.contains("a &lt; b &amp; c"));
-        assert_eq!(svg.matches("<path").count(), 2);
+        assert_eq!(svg.matches("<path").count(), 4);
+        assert_eq!(svg.matches(UNHEARD).count(), 2);
         assert_eq!(svg.matches(">first<").count(), 2);
         assert_eq!(svg.matches(">second<").count(), 1);
         // Out of the enlarged stretch.
@@ -347,7 +365,7 @@ mod tests {
     fn a_waveform_is_drawn_where_it_sounds() {
         let samples = [i16::MAX; 8_000];
         let picture = picture(&samples);
-        let path = outline(&picture.tracks[0], &picture.stretches[0], 100.0);
+        let path = outline(1.0, &samples, &picture.stretches[0], 100.0, 0.001);
         let points: Vec<(f64, f64)> = path[1..path.len() - 2]
             .split(' ')
             .map(|point| {
@@ -362,7 +380,7 @@ mod tests {
             if (0.99..=1.01).contains(&second) || (1.99..=2.01).contains(&second) {
                 continue;
             }
-            assert_eq!(*y < 60.0, (1.0..2.0).contains(&second), "{second}");
+            assert_eq!(*y < 70.0, (1.0..2.0).contains(&second), "{second}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::seconds;
+use crate::call::seconds;
 
 /// Prints a line if `line`, of a simulator's log, is something a listener would notice.
 pub(crate) fn simulator(line: &Value) {

@@ -3,30 +3,26 @@
 use std::{fmt::Write, time::Duration};
 
 use serde_json::Value;
+use trunkline_simulators::audio::mulaw_decode;
 
 use crate::{
-    Audio, Call,
     analysis::{Item, Measured},
+    call::{Call, seconds},
     checks::Check,
-    conversation::Conversation,
     picture::{Mark, Picture, Row, Span, Stretch, Track},
-    seconds,
 };
 
 /// The call as a page of Markdown.
-pub(crate) fn markdown(call: &Call, measured: &Measured, checks: &[Check], audio: Audio) -> String {
+pub(crate) fn markdown(call: &Call, measured: &Measured, checks: &[Check]) -> String {
     let mut page = String::new();
     // Writing to a string does not fail.
-    let _ = write(&mut page, call, measured, checks, audio);
+    let _ = write(&mut page, call, measured, checks);
     page
 }
 
 /// Both waveforms, the whole call and the barge-in enlarged.
-pub(crate) fn picture<'a>(
-    call: &'a Call,
-    measured: &Measured,
-    conversation: &Conversation,
-) -> Picture<'a> {
+pub(crate) fn picture<'a>(call: &'a Call, measured: &Measured) -> Picture<'a> {
+    let conversation = &call.conversation;
     let start = call.twilio.started.as_secs_f64();
     let barge_in = &measured.barge_in;
     let speech = &call.model.speech;
@@ -92,7 +88,7 @@ pub(crate) fn picture<'a>(
     for (n, item) in measured.items.iter().enumerate() {
         marks.push(mark(
             item.heard_from,
-            format!("turn {n}: agent heard"),
+            format!("line {n} heard"),
             "#2d7a27",
             false,
         ));
@@ -111,6 +107,8 @@ pub(crate) fn picture<'a>(
     let truncated = format!("truncation at {} ms", barge_in.audio_end_ms);
     marks.push(mark(barge_in.truncated, truncated, "#c05000", false));
 
+    let unheard = &call.twilio.received_mulaw[barge_in.flushed_samples.clone()];
+    let unheard = unheard.iter().map(|&code| mulaw_decode(code)).collect();
     let around = barge_in.caller_started.as_secs_f64() - 0.25;
     Picture {
         title: format!(
@@ -127,12 +125,14 @@ pub(crate) fn picture<'a>(
                 colour: "#2f74b5",
                 start,
                 samples: &call.twilio.caller,
+                unheard: None,
             },
             Track {
                 name: "agent as heard",
                 colour: "#3c9135",
                 start,
                 samples: &call.twilio.heard,
+                unheard: Some((barge_in.cleared.as_secs_f64(), unheard)),
             },
         ],
         rows,
@@ -159,7 +159,6 @@ fn write(
     call: &Call,
     measured: &Measured,
     checks: &[Check],
-    audio: Audio,
 ) -> std::fmt::Result {
     let Measured {
         uplink,
@@ -177,7 +176,7 @@ fn write(
         page,
         "# One call, measured\n\n{verdict} Audio to and from the model: `{}`. Call {:.1} s; listen to [call.wav](call.wav) \
          (left: the caller, right: what the caller heard).\n\n![Both waveforms with the events](call.svg)\n",
-        audio.name(),
+        call.model_audio.name(),
         call.twilio
             .ended
             .saturating_sub(call.twilio.started)
@@ -385,22 +384,19 @@ fn time_line(call: &Call, measured: &Measured) -> Vec<(f64, &'static str, String
             );
         }
     }
-    for item in &measured.items {
+    for (n, item) in measured.items.iter().enumerate() {
+        let heard = format!("has heard {:.2} s of line {n}", item.heard.as_secs_f64());
         add(
             item.first_delta,
             "model",
-            format!("first audio of {}", item.id),
+            format!("first audio of line {n}"),
         );
         add(
             item.heard_from,
             "caller",
-            format!("begins to hear {}", item.id),
+            format!("begins to hear line {n}"),
         );
-        add(
-            item.heard_to,
-            "caller",
-            format!("has heard {:.2} s of it", item.heard.as_secs_f64()),
-        );
+        add(item.heard_to, "caller", heard);
     }
     let barge_in = &measured.barge_in;
     add(
@@ -411,10 +407,7 @@ fn time_line(call: &Call, measured: &Measured) -> Vec<(f64, &'static str, String
     add(
         barge_in.truncated,
         "model",
-        format!(
-            "truncate {} at {} ms",
-            barge_in.item_id, barge_in.audio_end_ms
-        ),
+        format!("truncate the line at {} ms", barge_in.audio_end_ms),
     );
     add(call.twilio.ended, "Twilio", "the call is over".to_owned());
     for event in ["session_ready", "barge_in", "stream_closed"] {

@@ -1,5 +1,6 @@
 //! Signed requests to the server's webhooks.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -7,9 +8,10 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use hmac::{Hmac, KeyInit, Mac};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
+use hyper::client::conn::http1::Builder;
 use hyper_util::rt::TokioIo;
 use sha1::Sha1;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// The signature Twilio puts into `X-Twilio-Signature`: HMAC-SHA1 over the URL as written,
 /// without a fragment, and over all form fields sorted by name, then by value, each `name` and
@@ -50,8 +52,10 @@ pub(super) async fn post(
     tokio::time::timeout(TIME_LIMIT, async {
         let url_parts = UrlParts::new(url)?;
         let stream = url_parts.connect(connect_to).await?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let (mut sender, connection) = Builder::new()
+            .title_case_headers(true)
+            .handshake(TokioIo::new(stream))
+            .await?;
         let driver = tokio::spawn(connection);
         let body = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
@@ -134,12 +138,29 @@ impl<'url> UrlParts<'url> {
             }
             None => format!("{}:80", self.authority),
         };
-        let stream = TcpStream::connect(&address)
+        connect(&address)
             .await
-            .with_context(|| format!("cannot connect to {address}"))?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
+            .with_context(|| format!("cannot connect to {address}"))
     }
+}
+
+/// Connects with a small send buffer: one that grows would hide for minutes that a server does
+/// not read.
+async fn connect(address: &str) -> Result<TcpStream> {
+    let mut result = Err(anyhow::anyhow!("the name has no address"));
+    for address in tokio::net::lookup_host(address).await? {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.set_send_buffer_size(SEND_BUFFER)?;
+        socket.set_nodelay(true)?;
+        match socket.connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => result = Err(error.into()),
+        }
+    }
+    result
 }
 
 /// `reference` as seen from the document at `base`: absolute, from the root, or relative.
@@ -169,6 +190,7 @@ fn without_fragment(url: &str) -> &str {
 
 /// Source: Twilio errors 11200 and 11205.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
+const SEND_BUFFER: u32 = 64 << 10;
 /// Source: Twilio error 11750, TwiML longer than 64 KB.
 const MAX_BODY: usize = 64 << 10;
 

@@ -72,10 +72,16 @@ impl App {
                     let length = socket.peek(&mut first).await.expect("a request");
                     let head = String::from_utf8_lossy(&first[..length]).into_owned();
                     if head.starts_with("GET") {
-                        seen.lock().expect("unbroken").push(Request {
+                        let request = Request {
                             head,
                             body: String::new(),
-                        });
+                        };
+                        let refused = request.path() == "/refused";
+                        seen.lock().expect("unbroken").push(request);
+                        if refused {
+                            refuse(socket).await;
+                            return;
+                        }
                         let socket = tokio_tungstenite::accept_async(socket).await;
                         stream(socket.expect("an upgrade")).await;
                     } else {
@@ -86,6 +92,14 @@ impl App {
         });
         Self { address, requests }
     }
+}
+
+/// Answers an upgrade with 403.
+async fn refuse(mut socket: TcpStream) {
+    let mut request = [0; 2_048];
+    let _ = socket.read(&mut request).await.expect("readable");
+    let answer = b"HTTP/1.1 403 X\r\nContent-Length: 0\r\n\r\n";
+    socket.write_all(answer).await.expect("writable");
 }
 
 async fn answer(
@@ -113,8 +127,13 @@ async fn answer(
     };
     let (status, body) = twiml(request.path());
     seen.lock().expect("unbroken").push(request);
+    let kind = if body.starts_with('<') {
+        "text/xml; charset=utf-8"
+    } else {
+        "text/plain"
+    };
     let answer = format!(
-        "HTTP/1.1 {status} X\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n{body}",
+        "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     socket.write_all(answer.as_bytes()).await.expect("writable");
@@ -126,6 +145,16 @@ pub(crate) fn connect_stream(_path: &str) -> (u16, String) {
         <Stream url="wss://voice.example.com/streams"><Parameter name="token" value="t0k3n"/>
         </Stream></Connect></Response>"#;
     (200, twiml.to_owned())
+}
+
+/// Reads messages up to `start`; the identifier of the stream.
+pub(crate) async fn stream_sid(socket: &mut WebSocketStream<TcpStream>) -> Value {
+    loop {
+        let message = next_json(socket).await.expect("a start message");
+        if message["event"] == "start" {
+            return message["streamSid"].clone();
+        }
+    }
 }
 
 /// Reads JSON messages until the peer is gone.

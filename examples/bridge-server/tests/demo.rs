@@ -1,0 +1,128 @@
+//! The demo's call: the longest of the tests, and a test of what would notice a bad call.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use trunkline_demo::{Call, ModelAudio, Options};
+use trunkline_simulators::twilio::{Run, Violation};
+
+async fn play(model_audio: ModelAudio) -> Call {
+    let options = Options {
+        server: PathBuf::from(env!("CARGO_BIN_EXE_trunkline-bridge-server")),
+        speech: Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/speech"),
+        model_audio,
+        shows_progress: false,
+    };
+    Call::play(&options).await.expect("a call")
+}
+
+/// Names of the conditions that do not hold, with what was found.
+fn failures(call: &Call) -> Vec<String> {
+    match call.checks() {
+        Ok(checks) => checks
+            .iter()
+            .filter(|check| !check.is_met)
+            .map(ToString::to_string)
+            .collect(),
+        Err(error) => vec![error.to_string()],
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demos_call_is_good_and_every_fault_in_it_would_be_noticed() {
+    let good = play(ModelAudio::Pcm24k).await;
+    assert_eq!(failures(&good), [] as [&str; 0]);
+
+    let spoilt = |name: &str, spoil: &dyn Fn(&mut Call)| {
+        let mut call = good.clone();
+        spoil(&mut call);
+        let failures = failures(&call);
+        assert!(
+            failures.iter().any(|failure| failure.contains(name)),
+            "{name} not noticed: {failures:#?}",
+        );
+    };
+    spoilt("protocol violations", &|call| {
+        call.twilio.violations.push(Violation {
+            time: Duration::ZERO,
+            code: 31_951,
+            reason: "unknown event".to_owned(),
+            text: String::new(),
+        });
+    });
+    spoilt("truncation error", &|call| {
+        call.model.truncates[0].audio_end_ms += 150
+    });
+    spoilt("truncation error", &|call| {
+        call.model.truncates[0].audio_end_ms -= 150
+    });
+    spoilt("refused to truncate", &|call| {
+        call.model.truncates[0].accepted = false
+    });
+    spoilt("nothing was cleared", &|call| call.twilio.clears.clear());
+    spoilt("uplink, added latency p50", &|call| {
+        for append in &mut call.model.appends {
+            append.time += Duration::from_millis(10);
+        }
+    });
+    spoilt("downlink, added latency p50", &|call| {
+        for run in &mut call.twilio.runs {
+            run.start += Duration::from_millis(10);
+        }
+    });
+    spoilt("noticed by the model to cleared", &|call| {
+        call.twilio.clears[0].time += Duration::from_millis(50);
+    });
+    // A frame of the caller's second line is lost, then one of the agent's fourth is silent.
+    spoilt("uplink, noise", &|call| {
+        let lost = 3 * (call.twilio.said[1].first_sample as usize + 8_000);
+        call.model.input.drain(lost..lost + 480);
+        call.model.input.extend([0; 480]);
+    });
+    spoilt("downlink, noise", &|call| {
+        let end = call.twilio.received_mulaw.len();
+        call.twilio.received_mulaw[end - 12_000..end - 11_840].fill(0xFF);
+    });
+    spoilt("queue ran dry", &|call| {
+        let last = call.twilio.runs.last_mut().expect("something was heard");
+        last.samples -= 8_000;
+        let rest = Run {
+            start: last.end() + Duration::from_millis(20),
+            first_sample: last.first_sample + last.samples,
+            samples: 8_000,
+        };
+        call.twilio.runs.push(rest);
+    });
+    spoilt("not heard to the end", &|call| {
+        call.twilio
+            .runs
+            .last_mut()
+            .expect("something was heard")
+            .samples -= 800;
+    });
+    spoilt("transcripts of the caller", &|call| {
+        for line in &mut call.log {
+            if line["text"]
+                .as_str()
+                .is_some_and(|text| text.starts_with("Half past two please"))
+            {
+                line["text"] = "Half past ten please".into();
+            }
+        }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_call_is_as_good_with_mulaw_passed_straight_through() {
+    let call = play(ModelAudio::Mulaw).await;
+    assert_eq!(failures(&call), [] as [&str; 0]);
+    let directory = std::env::temp_dir().join(format!("trunkline-demo-{}", std::process::id()));
+    call.write(&directory).expect("files");
+    for file in ["call.wav", "call.jsonl", "call.svg", "report.md"] {
+        let length = directory.join(file).metadata().expect(file).len();
+        assert!(length > 4_000, "{file}: {length} bytes");
+    }
+    std::fs::remove_dir_all(&directory).expect("its own files");
+}

@@ -28,6 +28,9 @@ pub(super) struct Dialog {
     is_owed: bool,
     /// A response was asked for, and none has been created since.
     is_requested: bool,
+    /// The request for a response that was written last, and the one that was sent last.
+    written: EventId,
+    sent: Option<EventId>,
     /// The response owed is the one that tool outputs call for.
     is_owed_for_tools: bool,
     /// Until when the response that voice detection starts by itself is waited for.
@@ -80,6 +83,8 @@ impl Dialog {
             active: None,
             is_owed: false,
             is_requested: false,
+            written: EventId::EMPTY,
+            sent: None,
             is_owed_for_tools: false,
             answer_until: None,
             last_cut: None,
@@ -112,6 +117,7 @@ impl Dialog {
         *self = Self {
             is_owed: self.is_owed || self.is_requested,
             is_owed_for_tools: self.is_owed_for_tools,
+            written: self.written,
             events: self.events,
             line_start,
             latency_probe: self.latency_probe,
@@ -172,8 +178,9 @@ impl Dialog {
     }
 
     /// A response is owed, for the application or for tool outputs.
-    pub(super) fn owe(&mut self, is_for_tools: bool) {
+    pub(super) fn owe(&mut self, request: EventId, is_for_tools: bool) {
         self.is_owed = true;
+        self.written = request;
         self.is_owed_for_tools = is_for_tools;
     }
 
@@ -196,17 +203,30 @@ impl Dialog {
     pub(super) fn response_requested(&mut self) {
         self.is_owed = false;
         self.is_requested = true;
+        self.sent = Some(self.written);
     }
 
-    /// The request met another response, which may have been created before it or since: it is made
-    /// again after that one.
-    pub(super) fn request_collided(&mut self) {
-        self.is_owed = true;
-        self.is_requested = false;
+    /// A request met another response, which may have been created before it or since: if it is
+    /// still the last one written, it is made again after that response. Whether it is.
+    pub(super) fn request_collided(&mut self, event_id: JsonStr<'_>) -> bool {
+        let Some(sent) = self.take_sent(event_id) else {
+            return false;
+        };
+        let is_last = sent == self.written;
+        self.is_owed |= is_last;
+        is_last
     }
 
-    pub(super) fn request_refused(&mut self) {
+    /// A request was refused for good.
+    pub(super) fn request_refused(&mut self, event_id: JsonStr<'_>) {
+        self.take_sent(event_id);
+    }
+
+    fn take_sent(&mut self, event_id: JsonStr<'_>) -> Option<EventId> {
+        let sent = self.sent.filter(|sent| event_id == *sent.as_str())?;
+        self.sent = None;
         self.is_requested = false;
+        Some(sent)
     }
 
     /// When waiting for voice detection's own response ends.

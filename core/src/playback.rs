@@ -101,7 +101,7 @@ impl PlaybackLedger {
     /// `line_samples` at [`RATE_HZ`](Self::RATE_HZ) at the end of the line.
     ///
     /// # Errors
-    /// [`Error::InvalidField`] for an id that is empty, longer than 63 bytes or not plain ASCII;
+    /// [`Error::InvalidField`] for an id that is empty, longer than 64 bytes or not plain ASCII;
     /// [`Error::QueueFull`] if [`MAX_PARTS`](Self::MAX_PARTS) parts wait and not even the oldest has
     /// been sent; else, the oldest is taken for heard.
     pub fn receive(
@@ -322,6 +322,9 @@ pub enum Echo {
 /// a whole word. Speech and text do not run evenly, so this is an estimate; it is what a transcript
 /// is to show, and what a new session is to be told, after a barge-in.
 pub fn heard_text(text: &str, heard_ms: u64, total_ms: u64) -> &str {
+    if heard_ms == 0 {
+        return "";
+    }
     if heard_ms >= total_ms {
         return text;
     }

@@ -191,12 +191,20 @@ impl Dialog {
 
     /// The response owed may be asked for now.
     pub(super) fn is_response_due(&self, now: Duration) -> bool {
+        self.may_ask() && self.answer_until.is_none_or(|until| until <= now)
+    }
+
+    /// When waiting for voice detection's own response ends, if nothing else is waited for.
+    pub(super) fn patience_ends(&self) -> Option<Duration> {
+        self.answer_until.filter(|_| self.may_ask())
+    }
+
+    fn may_ask(&self) -> bool {
         self.session == Session::Ready
             && self.is_owed
             && !self.is_requested
             && self.active.is_none()
             && !self.is_caller_speaking
-            && self.answer_until.is_none_or(|until| until <= now)
             && !(self.is_owed_for_tools && self.has_open_call())
     }
 
@@ -227,11 +235,6 @@ impl Dialog {
         self.sent = None;
         self.is_requested = false;
         Some(sent)
-    }
-
-    /// When waiting for voice detection's own response ends.
-    pub(super) fn patience_ends(&self) -> Option<Duration> {
-        self.answer_until.filter(|_| self.is_owed)
     }
 
     /// Whether the call is new; then it is remembered.

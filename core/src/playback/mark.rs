@@ -28,7 +28,9 @@ impl MarkName {
 
     pub(super) fn parse(name: &str) -> Option<(u32, u64)> {
         let (epoch, position) = name.strip_prefix(Self::PREFIX)?.split_once(':')?;
-        Some((epoch.parse().ok()?, position.parse().ok()?))
+        let (epoch, position) = (epoch.parse().ok()?, position.parse().ok()?);
+        // Numbers have spellings (`+1`, `01`) that `new` does not use.
+        (Self::new(epoch, position).as_str() == name).then_some((epoch, position))
     }
 }
 

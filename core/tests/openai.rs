@@ -694,14 +694,7 @@ fn client_events() -> Vec<(String, Value)> {
         }}),
     );
     let mut idle = SessionUpdate::default();
-    idle.turn_detection = TurnDetection::ServerVad {
-        threshold: 0.25,
-        prefix_padding_ms: 0,
-        silence_duration_ms: 200,
-        idle_timeout_ms: Some(15_000),
-        create_response: true,
-        interrupt_response: false,
-    };
+    idle.turn_detection = idle_timeout(15_000);
     event(
         update_session(PCM, &idle),
         json!({"type": "session.update", "event_id": "evt_1", "session": {
@@ -1040,19 +1033,18 @@ fn a_session_the_server_would_refuse_is_not_written() {
     refuses("session.audio.input.transcription.prompt", |session| {
         session.transcription_prompt = Some("names");
     });
-    for ms in [4_999, 30_001] {
-        refuses(
-            "session.audio.input.turn_detection.idle_timeout_ms",
-            |session| {
-                if let TurnDetection::ServerVad {
-                    idle_timeout_ms, ..
-                } = &mut session.turn_detection
-                {
-                    *idle_timeout_ms = Some(ms);
-                }
-            },
-        );
-    }
+    refuses(
+        "session.audio.input.turn_detection.idle_timeout_ms",
+        |session| {
+            session.turn_detection = idle_timeout(4_999);
+        },
+    );
+    refuses(
+        "session.audio.input.turn_detection.idle_timeout_ms",
+        |session| {
+            session.turn_detection = idle_timeout(30_001);
+        },
+    );
     refuses("session.tools", |session| {
         session.tools = RawJson::new("{}").ok()
     });
@@ -1113,4 +1105,15 @@ fn a_session_the_server_would_refuse_is_not_written() {
         session.extra = RawJson::new(r#"{"instructions":"x","tools":[],"prompt":null}"#).ok();
     };
     assert!(update(AudioFormat::Mulaw, extra).is_ok());
+}
+
+fn idle_timeout(ms: u32) -> TurnDetection {
+    TurnDetection::ServerVad {
+        threshold: 0.25,
+        prefix_padding_ms: 0,
+        silence_duration_ms: 200,
+        idle_timeout_ms: Some(ms),
+        create_response: true,
+        interrupt_response: false,
+    }
 }

@@ -11,7 +11,7 @@ use crate::{
     Error, JsonStr, RawJson,
     dialect::{Carrier, CarrierCommand, Model, ModelCommand, ModelEvent, ResponseStatus, Usage},
     id::Id,
-    playback::Cut,
+    playback::{Cut, PlaybackLedger},
 };
 
 impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
@@ -135,9 +135,24 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         }
         let part = (Id::from_json(item_id, "item_id")?, content_index);
         let start = self.downlink.ledger.received_samples();
-        let slab = self.storage.as_mut();
-        self.downlink
-            .receive(slab, &self.config, &mut self.stats, part, audio)?;
+        let Self {
+            downlink,
+            storage,
+            config,
+            stats,
+            ..
+        } = self;
+        let dropped = downlink.receive(storage.as_mut(), config, stats, part, audio)?;
+        if dropped > 0 {
+            let milliseconds = dropped * 1_000 / u64::from(PlaybackLedger::RATE_HZ);
+            let told = Record::new(
+                record::AUDIO_DROPPED,
+                [milliseconds],
+                &[Text::Json(item_id)],
+            );
+            // Should commands have filled the queue, the counter tells it all the same.
+            let _ = self.push(told);
+        }
         if let Some(speech_end) = self.dialog.speech_end.take() {
             self.dialog.latency_probe = Some((speech_end, start));
         }

@@ -202,7 +202,12 @@ fn outputs<const R: usize>(
 
 #[inline(always)]
 fn interleave<const N: usize>(rows: [&[i16; BLOCK]; N], dst: &mut [i16]) {
-    for (group, out) in dst.chunks_exact_mut(N).enumerate().take(BLOCK) {
+    let groups = dst.as_chunks_mut::<N>().0;
+    assert!(
+        groups.len() <= BLOCK,
+        "which lets the compiler drop the checks in the loop"
+    );
+    for (group, out) in groups.iter_mut().enumerate() {
         for (sample, row) in out.iter_mut().zip(rows) {
             *sample = row[group];
         }
@@ -311,10 +316,12 @@ mod scalar {
 
     fn accumulate<const R: usize>(pass: &Pass, lanes: &[i32], sums: &mut [i32; R]) {
         for (run, coefs) in pass.runs::<R>() {
-            for (coefs, &lane) in coefs.iter().zip(lanes[run.lane..].iter().step_by(run.step)) {
+            let mut at = run.lane;
+            for coefs in coefs {
                 for (sum, &coef) in sums.iter_mut().zip(coefs) {
-                    *sum += dot(lane, coef);
+                    *sum += dot(lanes[at], coef);
                 }
+                at += run.step;
             }
         }
     }

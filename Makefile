@@ -81,7 +81,7 @@ test-features:
 test-rust:
 	$(call heading,Rust tests)
 	@mkdir -p $(LOGS)
-	@$(CARGO) test --workspace --all-features --locked 2>&1 | tee $(LOGS)/rust.log
+	@$(CARGO) test --workspace --all-features --locked --no-fail-fast 2>&1 | tee $(LOGS)/rust.log
 
 test-benches:
 	$(call heading,every bench once)

@@ -74,12 +74,12 @@ impl Downlink {
         part: (Id, u32),
         audio: JsonStr<'_>,
     ) -> Result<(), Error> {
+        let (item_id, content_index) = (part.0.as_str(), part.1);
         if self.part != Some(part) {
             self.finish(slab, stats);
+            self.ledger.announce(item_id, content_index)?;
+            self.part = Some(part);
         }
-        let (item_id, content_index) = (part.0.as_str(), part.1);
-        self.ledger.announce(item_id, content_index)?;
-        self.part = Some(part);
 
         let before = (self.decoding.clone(), self.ring);
         let (mut model_samples, mut dropped) = (0, 0);
@@ -101,7 +101,7 @@ impl Downlink {
                 let mut pcm = [0; CHUNK_BYTES / 2 + 1];
                 let pcm = samples(odd, bytes, &mut pcm);
                 model_samples += pcm.len();
-                let mut mulaw = [0; CHUNK_BYTES / 2];
+                let mut mulaw = [0; CHUNK_LINE_SAMPLES];
                 let count = encode(downsampler, pcm, &mut mulaw);
                 push(slab, &mulaw[..count]);
             }
@@ -256,7 +256,7 @@ fn samples<'d>(odd: &mut Option<u8>, bytes: &[u8], dst: &'d mut [i16]) -> &'d [i
 
 /// PCM at 24 kHz as μ-law at 8 kHz; returns the samples written.
 fn encode(downsampler: &mut Downsampler, pcm: &[i16], mulaw: &mut [u8]) -> usize {
-    let mut low = [0; CHUNK_BYTES / 2];
+    let mut low = [0; CHUNK_LINE_SAMPLES];
     let count = downsampler
         .process(pcm, &mut low)
         .expect("a chunk's third fits");
@@ -269,6 +269,9 @@ fn lead(config: &Config) -> Duration {
     config.lead.max(2 * FRAME)
 }
 
+/// The most samples of the line that one piece of PCM16 makes: a third of its samples, with a byte
+/// and two samples of the piece before.
+const CHUNK_LINE_SAMPLES: usize = (CHUNK_BYTES / 2 + 1).div_ceil(3);
 /// 20 ms at 8 kHz.
 pub(super) const FRAME_SAMPLES: usize = 160;
 const FRAME: Duration = Duration::from_millis(20);

@@ -205,7 +205,8 @@ fn measure(payload: JsonStr<'_>) -> Result<u64, Error> {
 
 /// 40 ms.
 const SHORT_PAYLOAD: usize = 320;
-/// 100 ms: the most in one append, so that a backlog leaves quickly in messages of bounded length.
-pub(super) const MAX_APPEND_SAMPLES: usize = 800;
+/// 40 ms: the most in one append. A backlog leaves in messages of this length, and buffers for it
+/// are cheap to clear.
+pub(super) const MAX_APPEND_SAMPLES: usize = 320;
 /// 10 ms: half a frame.
 const TIMESTAMP_TOLERANCE: u64 = 80;

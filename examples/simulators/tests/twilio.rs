@@ -190,7 +190,8 @@ async fn the_caller_interrupts_and_knows_what_was_heard() {
         Step::Say(Speech::tone(300.0, -10.0, ms(200))),
         Step::WaitAgentStarts,
         Step::WaitAgentSilent(ms(100)),
-        Step::Dtmf("12".into()),
+        Step::Dtmf('1'),
+        Step::Dtmf('2'),
         Step::HangUp,
     ];
     let record = twilio::call(options(&app, script)).await;

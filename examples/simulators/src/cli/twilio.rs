@@ -87,8 +87,8 @@ pub(super) struct Twilio {
     #[command(flatten)]
     log: LogArgs,
     /// What the caller does; see below.
-    #[arg(value_name = "STEP", required = true, value_parser = step)]
-    steps: Vec<Step>,
+    #[arg(value_name = "STEP", required = true, value_parser = steps)]
+    steps: Vec<Steps>,
 }
 
 const STEPS_HELP: &str = "\
@@ -121,7 +121,7 @@ impl Twilio {
             outbound_api: self.outbound_api,
             status_callback: self.status_callback,
             unruly_callbacks: self.unruly_callbacks,
-            script: self.steps,
+            script: self.steps.into_iter().flat_map(|steps| steps.0).collect(),
             noise_dbfs: self.noise,
             uplink: Uplink {
                 jitter: self.jitter,
@@ -151,28 +151,32 @@ impl Twilio {
     }
 }
 
-fn step(text: &str) -> Result<Step> {
+/// What one word of the command line stands for.
+#[derive(Clone, Debug)]
+struct Steps(Vec<Step>);
+
+fn steps(text: &str) -> Result<Steps> {
     let (verb, value) = match text.split_once(':') {
         Some((verb, value)) => (verb, Some(value)),
         None => (text, None),
     };
-    Ok(match (verb, value) {
+    let step = match (verb, value) {
         ("say", Some(path)) => Step::Say(Speech::from_wav(path)?),
         ("pause", Some(time)) => Step::Pause(milliseconds(time)?),
         ("wait-start", None) => Step::WaitAgentStarts,
         ("wait-heard", Some(time)) => Step::WaitAgentHeard(milliseconds(time)?),
         ("wait-silent", Some(time)) => Step::WaitAgentSilent(milliseconds(time)?),
-        ("dtmf", Some(digits))
-            if !digits.is_empty()
-                && digits
-                    .chars()
-                    .all(|digit| "0123456789*#ABCD".contains(digit)) =>
-        {
-            Step::Dtmf(digits.to_owned())
+        ("dtmf", Some(digits)) if !digits.is_empty() && digits.chars().all(is_key) => {
+            return Ok(Steps(digits.chars().map(Step::Dtmf).collect()));
         }
         ("hang-up", None) => Step::HangUp,
         _ => bail!("'{text}' is not a step"),
-    })
+    };
+    Ok(Steps(vec![step]))
+}
+
+fn is_key(digit: char) -> bool {
+    "0123456789*#ABCD".contains(digit)
 }
 
 fn stall(text: &str) -> Result<Stall> {

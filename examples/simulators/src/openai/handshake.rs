@@ -18,10 +18,13 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use super::error::ApiError;
 use super::session::Session;
 use super::{Close, Options, SessionRecord};
+use crate::Clock;
 
 /// What a session hands to its connection.
 pub(super) enum Outgoing {
     Message(Message),
+    /// Sends nothing until then.
+    Pause(Duration),
     /// Ends the connection without a close frame.
     Cut,
 }
@@ -53,9 +56,9 @@ pub(super) async fn serve(
 
     let (sink, source) = socket.split();
     let (outgoing, queue) = mpsc::unbounded_channel();
-    let sender = tokio::spawn(send_all(sink, queue));
+    let sender = tokio::spawn(send_all(sink, queue, options.clock));
     match client.refusal(&options) {
-        Some((error, code)) => refuse(&options, &record, &outgoing, source, error, code).await,
+        Some((error, code)) => refuse(&options, &record, outgoing, source, error, code).await,
         None => {
             let model = client.model.unwrap_or_default();
             Session::new(number, &model, options.clone(), record.clone(), outgoing)
@@ -85,6 +88,7 @@ pub(super) async fn serve(
 async fn send_all(
     mut sink: futures_util::stream::SplitSink<WebSocketStream<TcpStream>, Message>,
     mut queue: mpsc::UnboundedReceiver<Outgoing>,
+    clock: Clock,
 ) {
     while let Some(outgoing) = queue.recv().await {
         match outgoing {
@@ -93,6 +97,7 @@ async fn send_all(
                     return;
                 }
             }
+            Outgoing::Pause(until) => clock.until(until).await,
             Outgoing::Cut => return,
         }
     }
@@ -102,7 +107,7 @@ async fn send_all(
 async fn refuse(
     options: &Options,
     record: &Mutex<SessionRecord>,
-    outgoing: &mpsc::UnboundedSender<Outgoing>,
+    outgoing: mpsc::UnboundedSender<Outgoing>,
     mut source: futures_util::stream::SplitStream<WebSocketStream<TcpStream>>,
     error: ApiError,
     code: u16,
@@ -119,6 +124,7 @@ async fn refuse(
     };
     let _ = outgoing.send(Outgoing::Message(Message::text(event.to_string())));
     let _ = outgoing.send(Outgoing::Message(Message::Close(Some(frame))));
+    drop(outgoing);
     let now = options.clock.now();
     options.log.report(
         now,

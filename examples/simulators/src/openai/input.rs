@@ -259,11 +259,11 @@ impl Session {
             let delay = self
                 .random
                 .between(low.as_micros() as u64, high.as_micros() as u64);
-            let seconds_ms = duration_of((end - start) as u64, format.rate_hz()).as_millis() as u64;
+            let audio_ms = duration_of((end - start) as u64, format.rate_hz()).as_millis() as u64;
             let timer = Timer::Transcript {
                 item_id,
                 text,
-                seconds_ms,
+                audio_ms,
             };
             self.later(Duration::from_micros(delay), timer);
         }

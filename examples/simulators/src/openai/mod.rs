@@ -33,6 +33,7 @@ mod client;
 mod config;
 mod conversation;
 mod error;
+mod fault;
 mod handshake;
 mod input;
 mod plan;
@@ -41,6 +42,7 @@ mod response;
 mod schema;
 mod script;
 mod session;
+mod usage;
 mod vad;
 
 use std::io;

@@ -128,7 +128,7 @@ impl Session {
     /// Sends what is due.
     pub(super) fn run_responses(&mut self, now: Duration) {
         let mut index = 0;
-        while index < self.responses.len() {
+        while index < self.responses.len() && !self.is_paused() {
             let due = self.responses[index]
                 .next_time()
                 .is_some_and(|time| time <= now);
@@ -270,7 +270,7 @@ impl Session {
         if let Some(item) = self.conversation.find(&item_id) {
             item.audio.extend_from_slice(&bytes);
         }
-        let time = self.options.clock.now();
+        let time = self.sending_time();
         let width = response.format.bytes_per_sample();
         // A sample whose bytes are in two deltas counts with the second.
         let whole = range.start / width * width..range.end / width * width;
@@ -388,51 +388,6 @@ impl Session {
             shown["conversation_id"] = json!(self.conversation_id);
         }
         shown
-    }
-
-    /// Token counts at the published rates: a token is 100 ms of the user's audio, 50 ms of the
-    /// assistant's, or about four characters.
-    fn usage(&self, response: &Response) -> Value {
-        let (mut audio_in, mut text_in) = (0, 0);
-        for item in self.conversation.items.iter() {
-            if response.items.iter().any(|part| part.id == item.id) {
-                continue;
-            }
-            let per_token = if item.shown["role"] == "user" {
-                100
-            } else {
-                50
-            };
-            audio_in += item.held_ms().div_ceil(per_token);
-            text_in += if item.audio.is_empty() {
-                item.shown["content"].to_string().len().div_ceil(4) as u64
-            } else {
-                0
-            };
-        }
-        let instructions = self.config.session["instructions"]
-            .as_str()
-            .map_or(0, str::len);
-        text_in += instructions.div_ceil(4) as u64;
-        let (mut audio_out, mut text_out) = (0, 0);
-        for part in &response.items {
-            let ms = part.sent / response.format.bytes_per_ms();
-            audio_out += ms.div_ceil(50) as u64;
-            text_out += part.text.len().div_ceil(4) as u64;
-        }
-        json!({
-            "total_tokens": audio_in + text_in + audio_out + text_out,
-            "input_tokens": audio_in + text_in,
-            "output_tokens": audio_out + text_out,
-            "input_token_details": {
-                "text_tokens": text_in, "audio_tokens": audio_in, "image_tokens": 0,
-                "cached_tokens": 0,
-                "cached_tokens_details": {
-                    "text_tokens": 0, "audio_tokens": 0, "image_tokens": 0,
-                },
-            },
-            "output_token_details": { "text_tokens": text_out, "audio_tokens": audio_out },
-        })
     }
 }
 

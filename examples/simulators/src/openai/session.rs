@@ -18,7 +18,6 @@ use super::handshake::Outgoing;
 use super::input::Input;
 use super::plan::Response;
 use super::record::{Close, ErrorRecord, EventRecord, SessionRecord};
-use super::script::{Action, At};
 use crate::random::Random;
 
 /// A session in progress.
@@ -33,13 +32,13 @@ pub(super) struct Session {
     pub(super) random: Random,
     number: u64,
     record: Arc<Mutex<SessionRecord>>,
-    outgoing: mpsc::UnboundedSender<Outgoing>,
+    pub(super) outgoing: mpsc::UnboundedSender<Outgoing>,
     pub(super) input: Input,
     pub(super) user_turns: usize,
     timers: Vec<(Duration, Timer)>,
-    counts: HashMap<(bool, String), usize>,
-    paused_until: Option<Duration>,
-    ending: Option<End>,
+    pub(super) counts: HashMap<(bool, String), usize>,
+    pub(super) paused_until: Option<Duration>,
+    pub(super) ending: Option<End>,
     events: u64,
     ids: u64,
 }
@@ -50,7 +49,7 @@ pub(super) enum Timer {
     Transcript {
         item_id: String,
         text: String,
-        seconds_ms: u64,
+        audio_ms: u64,
     },
     RateLimits,
     Idle,
@@ -59,7 +58,7 @@ pub(super) enum Timer {
 }
 
 /// Why a session is over.
-enum End {
+pub(super) enum End {
     Close(Close),
     Cut,
 }
@@ -180,7 +179,7 @@ impl Session {
         let _ = self
             .outgoing
             .send(Outgoing::Message(Message::text(event.to_string())));
-        let time = self.options.clock.now();
+        let time = self.sending_time();
         if kind == "response.output_audio.delta" {
             shorten(&mut event, "delta");
         } else if kind == "conversation.item.retrieved"
@@ -198,7 +197,7 @@ impl Session {
 
     /// Sends an `error` event about the client event `event_id`.
     pub(super) fn error(&mut self, error: ApiError, event_id: Option<&str>) {
-        let time = self.options.clock.now();
+        let time = self.sending_time();
         self.send("error", json!({ "error": error.to_json(event_id) }));
         self.record().errors.push(ErrorRecord {
             time,
@@ -215,6 +214,19 @@ impl Session {
             reason: reason.to_owned(),
             by_server: true,
         }));
+    }
+
+    /// When what is sent now leaves.
+    pub(super) fn sending_time(&self) -> Duration {
+        self.options
+            .clock
+            .now()
+            .max(self.paused_until.unwrap_or_default())
+    }
+
+    /// Whether a fault holds the session up.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused_until.is_some()
     }
 
     pub(super) fn record(&self) -> MutexGuard<'_, SessionRecord> {
@@ -257,7 +269,9 @@ impl Session {
     fn tick(&mut self) {
         let now = self.options.clock.now();
         self.run_responses(now);
-        while let Some(due) = self.timers.iter().position(|&(time, _)| time <= now) {
+        while let Some(due) = self.timers.iter().position(|&(time, _)| time <= now)
+            && !self.is_paused()
+        {
             match self.timers.swap_remove(due).1 {
                 Timer::Ping => {
                     let ping = Message::Ping(Bytes::from_static(b"ping"));
@@ -265,7 +279,7 @@ impl Session {
                     self.later(self.options.ping, Timer::Ping);
                 }
                 Timer::Expire => {
-                    let minutes = self.options.session_limit.as_secs().div_ceil(60);
+                    let minutes = (self.options.session_limit.as_secs_f64() / 60.0).ceil();
                     let message =
                         format!("Your session hit the maximum duration of {minutes} minutes.");
                     let error = ApiError::new("session_expired", message);
@@ -276,9 +290,9 @@ impl Session {
                 Timer::Transcript {
                     item_id,
                     text,
-                    seconds_ms,
+                    audio_ms,
                 } => {
-                    self.transcribed(&item_id, &text, seconds_ms);
+                    self.transcribed(&item_id, &text, audio_ms);
                 }
                 Timer::RateLimits => {
                     let limits = json!([{
@@ -347,79 +361,6 @@ impl Session {
             let event_id = event["event_id"].as_str();
             self.error(error, event_id);
         }
-    }
-
-    /// Carries out the faults due at this event; whether the event still counts.
-    fn faults(&mut self, received: bool, kind: &str) -> bool {
-        if self.options.faults.is_empty() {
-            return true;
-        }
-        let count = self.counts.entry((received, kind.to_owned())).or_default();
-        *count += 1;
-        let at = match received {
-            true => At::Received {
-                event: kind.to_owned(),
-                count: *count,
-            },
-            false => At::Sending {
-                event: kind.to_owned(),
-                count: *count,
-            },
-        };
-        let options = self.options.clone();
-        let mut goes_on = true;
-        for fault in options.faults.iter().filter(|fault| fault.at == at) {
-            self.log(
-                "fault",
-                json!({ "at": kind, "action": format!("{:?}", fault.action) }),
-            );
-            match &fault.action {
-                Action::Drop => self.ending = Some(End::Cut),
-                Action::Close { code, reason } => self.close(*code, reason),
-                Action::Error {
-                    kind,
-                    code,
-                    message,
-                } => {
-                    let kind = kind.clone();
-                    self.error(
-                        ApiError {
-                            kind,
-                            ..ApiError::new(code, message)
-                        },
-                        None,
-                    );
-                }
-                Action::Send(event) => self.send_raw(&event.to_string()),
-                Action::SendText(text) => self.send_raw(text),
-                Action::Pause(time) => {
-                    self.paused_until = Some(options.clock.now() + *time);
-                }
-                Action::Skip => goes_on = false,
-            }
-        }
-        goes_on && self.ending.is_none()
-    }
-
-    fn send_raw(&mut self, text: &str) {
-        let _ = self.outgoing.send(Outgoing::Message(Message::text(text)));
-        let time = self.options.clock.now();
-        let event = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
-        let kind = event["type"].as_str().unwrap_or_default().to_owned();
-        self.record()
-            .server_events
-            .push(EventRecord { time, kind, event });
-    }
-
-    /// Tells that an item is complete.
-    pub(super) fn announce(&mut self, item_id: &str) {
-        let previous = self.conversation.previous(item_id);
-        let Some(item) = self.conversation.find(item_id) else {
-            return;
-        };
-        let fields = json!({ "previous_item_id": previous, "item": item.shown });
-        self.send("conversation.item.added", fields.clone());
-        self.send("conversation.item.done", fields);
     }
 }
 

@@ -154,6 +154,8 @@ const MAX_QUEUED_SAMPLES: u64 = 600 * PHONE_RATE as u64;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn ms(ms: u64) -> Duration {
@@ -235,5 +237,129 @@ mod tests {
             .media(ms(1), &[0xFF; 8])
             .expect("8 samples were played by now");
         assert!(player.media(ms(1), &[0xFF]).is_err());
+    }
+
+    /// What a server may do, with the ticks of 125 µs that pass before it.
+    #[derive(Clone, Debug)]
+    enum Input {
+        Media(usize),
+        Mark,
+        Clear,
+    }
+
+    /// The same player one sample at a time.
+    #[derive(Default)]
+    struct Ticked {
+        queue: VecDeque<Queued>,
+        heard: Vec<Option<u64>>,
+        echoed: Vec<(usize, u64, bool)>,
+    }
+
+    enum Queued {
+        Sample(u64),
+        Mark(usize),
+    }
+
+    impl Ticked {
+        /// Marks at the head of the queue are reached.
+        fn settle(&mut self, now: u64) {
+            while let Some(Queued::Mark(mark)) = self
+                .queue
+                .pop_front_if(|queued| matches!(queued, Queued::Mark(_)))
+            {
+                self.echoed.push((mark, now, false));
+            }
+        }
+
+        fn tick(&mut self, now: u64) {
+            self.settle(now);
+            self.heard
+                .push(self.queue.pop_front().map(|queued| match queued {
+                    Queued::Sample(sample) => sample,
+                    Queued::Mark(_) => unreachable!("settled"),
+                }));
+        }
+
+        fn clear(&mut self, now: u64) {
+            for queued in std::mem::take(&mut self.queue) {
+                if let Queued::Mark(mark) = queued {
+                    self.echoed.push((mark, now, true));
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(
+            std::env::var("TRUNKLINE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64)
+        ))]
+
+        #[test]
+        fn playback_worked_out_is_playback_sample_by_sample(
+            inputs in prop::collection::vec(
+                (0_u64..600, prop_oneof![
+                    4 => (1_usize..700).prop_map(Input::Media),
+                    3 => Just(Input::Mark),
+                    1 => Just(Input::Clear),
+                ]),
+                1..60,
+            )
+        ) {
+            let time = |tick: u64| Duration::from_micros(125 * tick);
+            let (mut player, mut ticked) = (Player::default(), Ticked::default());
+            let (mut now, mut samples, mut marks) = (0, 0, 0);
+            let mut echoed = Vec::new();
+            let mut collect = |player: &mut Player, until: u64| {
+                while let Some(at) = player.next_mark().filter(|&at| at <= time(until)) {
+                    let mark = player.echo(at).expect("due");
+                    let number: usize = mark.name.parse().expect("a number");
+                    echoed.push((number, (at.as_micros() / 125) as u64, mark.flushed));
+                }
+            };
+            for (pause, input) in inputs {
+                for _ in 0..pause {
+                    ticked.tick(now);
+                    now += 1;
+                }
+                ticked.settle(now);
+                collect(&mut player, now);
+                match input {
+                    Input::Media(length) => {
+                        player.media(time(now), &vec![0x80; length]).expect("room");
+                        ticked.queue.extend((samples..samples + length as u64).map(Queued::Sample));
+                        samples += length as u64;
+                    }
+                    Input::Mark => {
+                        player.mark(time(now), marks.to_string());
+                        ticked.queue.push_back(Queued::Mark(marks));
+                        marks += 1;
+                    }
+                    Input::Clear => {
+                        player.clear(time(now));
+                        ticked.clear(now);
+                    }
+                }
+                let left =
+                    ticked.queue.iter().filter(|it| matches!(it, Queued::Sample(_))).count();
+                prop_assert_eq!(player.queued(time(now)), left as u64);
+                collect(&mut player, now);
+                ticked.settle(now);
+            }
+            while !ticked.queue.is_empty() {
+                ticked.tick(now);
+                now += 1;
+            }
+            collect(&mut player, now);
+            prop_assert_eq!(echoed, ticked.echoed);
+            let mut heard = vec![None; now as usize];
+            for run in &player.runs {
+                let start = (run.start.as_micros() / 125) as usize;
+                for n in 0..run.samples {
+                    heard[start + n as usize] = Some(run.first_sample + n);
+                }
+            }
+            prop_assert_eq!(heard, ticked.heard);
+            prop_assert_eq!(player.played(time(now)), player.runs.iter().map(|it| it.samples).sum::<u64>());
+        }
     }
 }

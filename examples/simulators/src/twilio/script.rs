@@ -30,8 +30,8 @@ pub enum Step {
     /// Waits until nothing audible was played for this long, counted from the beginning of this
     /// step at the earliest.
     WaitAgentSilent(Duration),
-    /// Presses keys, one per frame: `0`–`9`, `*`, `#`, `A`–`D`.
-    Dtmf(String),
+    /// Presses a key: `0`–`9`, `*`, `#`, `A`–`D`; takes a frame.
+    Dtmf(char),
     /// Ends the call.
     HangUp,
 }
@@ -46,7 +46,7 @@ impl fmt::Display for Step {
             Self::WaitAgentSilent(time) => {
                 write!(f, "wait for {} ms of silence", time.as_millis())
             }
-            Self::Dtmf(digits) => write!(f, "press {digits}"),
+            Self::Dtmf(digit) => write!(f, "press {digit}"),
             Self::HangUp => f.write_str("hang up"),
         }
     }
@@ -184,10 +184,11 @@ impl Caller {
                 }
                 silent
             }
-            Step::Dtmf(digits) => {
-                let frame = (elapsed.as_nanos() / PTIME.as_nanos()) as usize;
-                acts.extend(digits.chars().nth(frame).map(Act::Dtmf));
-                frame + 1 >= digits.chars().count()
+            Step::Dtmf(digit) => {
+                if elapsed.is_zero() {
+                    acts.push(Act::Dtmf(*digit));
+                }
+                !elapsed.is_zero()
             }
             Step::HangUp => {
                 if !acts.contains(&Act::HangUp) {
@@ -306,7 +307,8 @@ mod tests {
             Step::WaitAgentHeard(ms(300)),
             Step::Say(hello),
             Step::WaitAgentStarts,
-            Step::Dtmf("5#".into()),
+            Step::Dtmf('5'),
+            Step::Dtmf('#'),
             Step::HangUp,
         ];
         let (caller, log) = run(
@@ -322,7 +324,7 @@ mod tests {
         assert_eq!(said, [700, 1_300]);
         assert_eq!(log[0], (1_620, Act::Dtmf('5')));
         assert_eq!(log[1], (1_640, Act::Dtmf('#')));
-        assert_eq!(log[2], (1_640, Act::HangUp));
+        assert_eq!(log[2], (1_660, Act::HangUp));
         assert!(caller.mulaw[..5_600].iter().all(|&code| code == 0xFF));
         assert!(
             caller.samples()[5_600..6_400]
@@ -344,7 +346,7 @@ mod tests {
         let script = vec![
             Step::WaitAgentStarts,
             Step::WaitAgentStarts,
-            Step::Dtmf("1".into()),
+            Step::Dtmf('1'),
             Step::HangUp,
         ];
         let (_, log) = run(script, &[(100, 200), (600, 200), (1_300, 200)], &[]);

@@ -16,6 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use trunkline_simulators::Speech;
+use trunkline_simulators::audio::mulaw_encode;
+use trunkline_simulators::openai::{Options, Server, Turn};
 
 /// An HTTP request as it arrived.
 #[derive(Clone, Debug)]
@@ -179,6 +182,65 @@ where
     let _ = socket.send(Message::text(message.to_string())).await;
 }
 
+pub(crate) fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// A Realtime service that answers fast.
+pub(crate) fn options(turns: Vec<Turn>) -> Options {
+    Options {
+        turns,
+        latency: ms(20),
+        speed: 20.0,
+        transcription: (ms(5), ms(10)),
+        ..Options::default()
+    }
+}
+
+pub(crate) async fn start(options: Options) -> Server {
+    Server::bind("127.0.0.1:0", options)
+        .await
+        .expect("a free port")
+}
+
+/// Something to hear, in milliseconds.
+pub(crate) fn tone(length: u64) -> Speech {
+    Speech::tone(440.0, -10.0, ms(length))
+}
+
+/// A turn of the user in μ-law: speech, then silence, in milliseconds.
+pub(crate) fn mulaw_turn(speech: u64, silence: usize) -> Vec<u8> {
+    let tone = Speech::tone(300.0, -15.0, ms(speech)).at(8_000);
+    let mut bytes: Vec<u8> = tone.iter().map(|&sample| mulaw_encode(sample)).collect();
+    bytes.extend(std::iter::repeat_n(0xFF, 8 * silence));
+    bytes
+}
+
+/// A session with μ-law both ways, where 500 ms of silence end a turn.
+pub(crate) fn telephony() -> Value {
+    let format = json!({ "type": "audio/pcmu" });
+    json!({ "audio": {
+        "input": {
+            "format": format,
+            "transcription": { "model": "gpt-transcribe" },
+            "turn_detection": { "type": "server_vad", "silence_duration_ms": 500 },
+        },
+        "output": { "format": format },
+    }})
+}
+
+/// The audio of all deltas of `item`, decoded from base64.
+pub(crate) fn audio_of(client: &Client, item: &Value) -> Vec<u8> {
+    let mut audio = Vec::new();
+    for event in &client.seen {
+        if event["type"] == "response.output_audio.delta" && event["item_id"] == *item {
+            let delta = event["delta"].as_str().expect("text");
+            audio.extend(BASE64_STANDARD.decode(delta).expect("base64"));
+        }
+    }
+    audio
+}
+
 /// A client of the Realtime simulator.
 pub(crate) struct Client {
     pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
@@ -203,7 +265,7 @@ impl Client {
     }
 
     /// Connects with a key and a model, and takes `session.created`.
-    pub(crate) async fn open(server: &trunkline_simulators::openai::Server) -> Self {
+    pub(crate) async fn open(server: &Server) -> Self {
         let url = format!("{}?model=gpt-realtime-2.1", server.url());
         let mut client = Self::connect(&url, &[("authorization", "Bearer sk-test")]).await;
         client.until("session.created").await;
@@ -243,6 +305,16 @@ impl Client {
                 Some(event) if event["type"] == kind => return event,
                 Some(event) => assert_ne!(event["type"], "error", "{event} before {kind}"),
                 None => panic!("closed before {kind}"),
+            }
+        }
+    }
+
+    /// The body of the next `error` event.
+    pub(crate) async fn error(&mut self) -> Value {
+        loop {
+            let event = self.next().await.expect("an open session");
+            if event["type"] == "error" {
+                return event["error"].clone();
             }
         }
     }

@@ -323,3 +323,32 @@ def test_a_refused_update_changes_nothing(realtime, tmp_path):
         assert updated.session.audio.input.format.type == "audio/pcm"
 
     converse(base_url, conversation)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "input_audio_buffer.cleared", "event_id": "event_x", "surplus": 1},
+        {"type": "input_audio_buffer.cleared", "event_id": 1},
+        {
+            "type": "response.done",
+            "event_id": "event_x",
+            "response": {"id": "resp_x", "output": [{"type": "message", "role": "nobody"}]},
+        },
+    ],
+)
+def test_an_event_that_is_not_the_services_does_not_go_unnoticed(realtime, tmp_path, event):
+    write_tone(tmp_path / "answer.wav", 0.1)
+    base_url = realtime(
+        {
+            "turns": [{"speech": "answer.wav", "transcript": "Hello."}],
+            "faults": [{"sending": "session.updated", "send": event}],
+        }
+    )
+
+    async def conversation(session):
+        await session.connection.session.update(session={"type": "realtime"})
+        await session.until("session.updated")
+
+    with pytest.raises((AssertionError, pydantic.ValidationError)):
+        converse(base_url, conversation)

@@ -88,9 +88,11 @@ test-benches:
 	@mkdir -p $(LOGS)
 	@$(CARGO) test -p trunkline-benches --benches --locked 2>&1 | tee $(LOGS)/benches.log
 
+# The first test leaves the events that the official types then judge.
 test-official: $(VENV)/.installed
 	$(call heading,against the official SDKs)
 	@mkdir -p $(LOGS)
+	@$(CARGO) test -p trunkline --test openai --all-features --locked --quiet
 	@$(CARGO) build -p trunkline-simulators --locked
 	@TRUNKLINE_SIM=target/debug/trunkline-sim $(VENV)/bin/python -m pytest -q \
 		core/tests/official examples/simulators/tests/official 2>&1 | tee $(LOGS)/official.log

@@ -48,10 +48,11 @@ demo:
 # Cheap checks first: a wrong format should not cost a quarter of an hour.
 test: test-fmt test-clippy test-docs test-features test-rust test-benches test-official
 	$(call heading,summary)
-	@cat $(LOGS)/rust.log $(LOGS)/benches.log | awk '\
-		/^test result:/ { passed += $$4; failed += $$6; ignored += $$8; binaries++ } \
+	@awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8; binaries++ } \
 		END { printf "Rust: %d passed, %d failed, %d ignored in %d test binaries\n", \
-			passed, failed, ignored, binaries; exit failed || !passed }'
+			passed, failed, ignored, binaries; exit failed || !passed }' $(LOGS)/rust.log
+	@awk '/^Success/ { ran++ } END { printf "Benches: %d ran once\n", ran; exit !ran }' \
+		$(LOGS)/benches.log
 	@echo "Python: $$(tail -n 1 $(LOGS)/official.log)"
 
 test-fmt:

@@ -276,61 +276,65 @@ fn parse_integer(text: &str) -> Option<u64> {
     let mut value = 0_u64;
     for &byte in text.as_bytes() {
         if !byte.is_ascii_digit() {
-            return parse_decimal(text);
+            return parse_decimal(text.as_bytes());
         }
-        value = value.checked_mul(10)?.checked_add(u64::from(byte & 0xF))?;
+        value = push_digit(value, byte)?;
     }
     (!text.is_empty()).then_some(value)
 }
 
 /// [`parse_integer`] for forms with a sign, a fraction or an exponent.
 #[cold]
-fn parse_decimal(text: &str) -> Option<u64> {
-    let (negative, unsigned) = match text.strip_prefix('-') {
+fn parse_decimal(text: &[u8]) -> Option<u64> {
+    let (negative, unsigned) = match text.strip_prefix(b"-") {
         Some(rest) => (true, rest),
         None => (false, text),
     };
-    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+    let (mantissa, exponent) = match split_once(unsigned, |byte| matches!(byte, b'e' | b'E')) {
         Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
         None => (unsigned, 0),
     };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    if whole.is_empty() || (fraction.is_empty() && mantissa.contains('.')) {
+    let (whole, fraction) = match split_once(mantissa, |byte| byte == b'.') {
+        Some((_, [])) => return None,
+        Some(parts) => parts,
+        None => (mantissa, &[][..]),
+    };
+    if whole.is_empty() {
         return None;
     }
-    // The decimal point stands after `point` digits of whole and fraction taken together.
+    // The decimal point stands behind this many digits of whole and fraction taken together.
     let point = i64::try_from(whole.len()).ok()?.saturating_add(exponent);
     let mut value = 0_u64;
     let mut seen = 0_i64;
-    for byte in whole.bytes().chain(fraction.bytes()) {
+    for &byte in whole.iter().chain(fraction) {
         if !byte.is_ascii_digit() {
             return None;
         }
-        let digit = u64::from(byte & 0xF);
         if seen < point {
-            value = value.checked_mul(10)?.checked_add(digit)?;
-        } else if digit != 0 {
+            value = push_digit(value, byte)?;
+        } else if byte != b'0' {
             return None;
         }
         seen += 1;
     }
     while value != 0 && seen < point {
-        value = value.checked_mul(10)?;
+        value = push_digit(value, b'0')?;
         seen += 1;
     }
     (!negative || value == 0).then_some(value)
 }
 
-fn parse_exponent(text: &str) -> Option<i64> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
+fn parse_exponent(text: &[u8]) -> Option<i64> {
+    let (sign, digits) = match text {
+        [b'-', digits @ ..] => (-1, digits),
+        [b'+', digits @ ..] => (1, digits),
+        digits => (1, digits),
     };
     if digits.is_empty() {
         return None;
     }
     let mut value = 0_i64;
-    for byte in digits.bytes() {
+    for &byte in digits {
         if !byte.is_ascii_digit() {
             return None;
         }
@@ -338,5 +342,16 @@ fn parse_exponent(text: &str) -> Option<i64> {
             .saturating_mul(10)
             .saturating_add(i64::from(byte & 0xF));
     }
-    Some(if negative { -value } else { value })
+    Some(sign * value)
+}
+
+#[inline]
+fn push_digit(value: u64, digit: u8) -> Option<u64> {
+    value.checked_mul(10)?.checked_add(u64::from(digit & 0xF))
+}
+
+/// What stands before and behind the first byte that `is_separator`.
+fn split_once(text: &[u8], is_separator: impl Fn(u8) -> bool) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|&byte| is_separator(byte))?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }

@@ -39,12 +39,16 @@
 //! # Ok::<(), trunkline::Error>(())
 //! ```
 
-use core::{fmt::Write as _, time::Duration};
+mod mark;
+mod part;
 
-use crate::{
-    Error,
-    id::{Ascii, Id},
-};
+use core::time::Duration;
+
+pub use mark::MarkName;
+pub use part::{Cut, Heard, Unheard};
+
+use self::part::Segment;
+use crate::{Error, id::Id};
 
 /// Books of one call's playback. Copyable state of about 2 KiB, no allocation, no clock of its own.
 #[derive(Clone, Debug)]
@@ -97,7 +101,7 @@ impl PlaybackLedger {
     /// `line_samples` at [`RATE_HZ`](Self::RATE_HZ) at the end of the line.
     ///
     /// # Errors
-    /// [`Error::InvalidField`] for an id that is empty, longer than 63 bytes or not plain ASCII;
+    /// [`Error::InvalidField`] for an id that is empty, longer than 64 bytes or not plain ASCII;
     /// [`Error::QueueFull`] if [`MAX_PARTS`](Self::MAX_PARTS) parts wait and not even the oldest has
     /// been sent; else, the oldest is taken for heard.
     pub fn receive(
@@ -208,38 +212,18 @@ impl PlaybackLedger {
         }
         self.segments.copy_within(1..self.len, 0);
         self.len -= 1;
-        Some(Heard {
-            id: first.id,
-            content_index: first.content_index,
-            audio_ms: first.received_ms(self.model_rate_hz),
-        })
+        Some(first.heard(self.model_rate_hz))
     }
 
     /// The content parts not wholly heard, oldest first, and what to tell the model of each if
     /// playback stops now.
     pub fn unheard(&self) -> impl Iterator<Item = Unheard<'_>> {
         let segments = &self.segments[..self.len];
-        let is_open = |segment: &Segment| !segment.is_finished || segment.end > self.heard;
         segments
             .iter()
             .enumerate()
-            .filter(move |(_, segment)| is_open(segment))
-            .map(move |(index, segment)| {
-                let rate = u64::from(self.model_rate_hz);
-                let heard = self.heard.clamp(segment.start, segment.end) - segment.start;
-                let heard_ms = heard * 1_000 / u64::from(Self::RATE_HZ);
-                let received_ms = segment.received_ms(self.model_rate_hz);
-                Unheard {
-                    item_id: segment.id.as_str(),
-                    content_index: segment.content_index,
-                    heard_ms: (segment.base * 1_000 / rate + heard_ms).min(received_ms),
-                    received_ms,
-                    start: segment.start,
-                    is_continuation: segment.content_index > 0 || segment.base > 0,
-                    follows_unheard: segments[..index]
-                        .iter()
-                        .any(|earlier| earlier.id == segment.id && earlier.start >= self.heard),
-                }
+            .filter_map(move |(index, segment)| {
+                segment.unheard(&segments[..index], self.heard, self.model_rate_hz)
             })
     }
 
@@ -334,109 +318,13 @@ pub enum Echo {
     Foreign,
 }
 
-/// A content part that the caller has heard to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heard {
-    id: Id,
-    /// Content part of the item.
-    pub content_index: u32,
-    /// Its whole length in milliseconds.
-    pub audio_ms: u64,
-}
-
-impl Heard {
-    /// The item.
-    pub fn item_id(&self) -> &str {
-        self.id.as_str()
-    }
-}
-
-/// A content part that the caller has not heard to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Unheard<'a> {
-    /// The item.
-    pub item_id: &'a str,
-    /// Content part of the item.
-    pub content_index: u32,
-    /// Audio heard, in whole milliseconds; never more than `received_ms`.
-    pub heard_ms: u64,
-    /// Audio received, in whole milliseconds.
-    pub received_ms: u64,
-    /// Where it starts on the line, in samples.
-    pub start: u64,
-    is_continuation: bool,
-    follows_unheard: bool,
-}
-
-impl Unheard<'_> {
-    /// What the model is to be told.
-    ///
-    /// An item of which nothing was heard is deleted: truncating it at 0 would leave an empty
-    /// answer in the conversation. A later part of an item is cut by itself; if the whole item
-    /// goes, the part goes with it.
-    pub fn cut(&self) -> Cut {
-        match self.heard_ms {
-            0 if self.follows_unheard => Cut::None,
-            0 if !self.is_continuation => Cut::Delete,
-            audio_end_ms => Cut::TruncateAt { audio_end_ms },
-        }
-    }
-}
-
-/// What to tell the model of a content part when playback stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Cut {
-    /// `conversation.item.truncate` at this point of the part's audio.
-    TruncateAt {
-        /// Milliseconds from the start of the part; at most heard, at most received.
-        audio_end_ms: u64,
-    },
-    /// `conversation.item.delete`.
-    Delete,
-    /// Nothing: deleting the item covers it.
-    None,
-}
-
-/// The name of a mark, made by [`PlaybackLedger::mark`]: `tl:EPOCH:POSITION`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct MarkName(Ascii<{ Self::MAX_LEN }>);
-
-impl MarkName {
-    /// What every such name starts with.
-    pub const PREFIX: &'static str = "tl:";
-    /// The longest name in bytes.
-    pub const MAX_LEN: usize = 3 + 10 + 1 + 20;
-
-    /// The name as it goes to the carrier.
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-
-    fn new(epoch: u32, position: u64) -> Self {
-        let mut name = Ascii::EMPTY;
-        write!(name, "{}{epoch}:{position}", Self::PREFIX)
-            .expect("MAX_LEN holds the longest epoch and position");
-        Self(name)
-    }
-
-    fn parse(name: &str) -> Option<(u32, u64)> {
-        let (epoch, position) = name.strip_prefix(Self::PREFIX)?.split_once(':')?;
-        Some((epoch.parse().ok()?, position.parse().ok()?))
-    }
-}
-
-impl core::fmt::Debug for MarkName {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.as_str().fmt(f)
-    }
-}
-
 /// The share of `text` that was heard when `heard_ms` of `total_ms` of its speech were, cut back to
 /// a whole word. Speech and text do not run evenly, so this is an estimate; it is what a transcript
 /// is to show, and what a new session is to be told, after a barge-in.
 pub fn heard_text(text: &str, heard_ms: u64, total_ms: u64) -> &str {
+    if heard_ms == 0 {
+        return "";
+    }
     if heard_ms >= total_ms {
         return text;
     }
@@ -461,40 +349,6 @@ pub(crate) fn samples_to_duration(samples: u64) -> Duration {
 /// Samples of the line played in `time`, rounded down.
 pub(crate) fn duration_to_samples(time: Duration) -> u64 {
     (time.as_micros() * u128::from(PlaybackLedger::RATE_HZ) / 1_000_000) as u64
-}
-
-/// One content part on the line.
-#[derive(Clone, Copy, Debug)]
-struct Segment {
-    id: Id,
-    content_index: u32,
-    is_finished: bool,
-    start: u64,
-    end: u64,
-    /// Model samples of the part that came before this stretch of the line.
-    base: u64,
-    /// Model samples of the part in this stretch.
-    model_samples: u64,
-}
-
-impl Segment {
-    const EMPTY: Self = Self {
-        id: Id::EMPTY,
-        content_index: 0,
-        is_finished: false,
-        start: 0,
-        end: 0,
-        base: 0,
-        model_samples: 0,
-    };
-
-    fn is(&self, item_id: &str, content_index: u32) -> bool {
-        self.content_index == content_index && self.id.as_str() == item_id
-    }
-
-    fn received_ms(&self, model_rate_hz: u32) -> u64 {
-        (self.base + self.model_samples) * 1_000 / u64::from(model_rate_hz)
-    }
 }
 
 /// 20 ms: network and scheduling noise between our clock and the carrier's.

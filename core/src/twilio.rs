@@ -106,13 +106,13 @@ impl<'a> Message<'a> {
         let mut buf: NameBuf = [0; _];
         while let Some(key) = scanner.next_key()? {
             match key.name(&mut buf) {
-                "event" => self.event = scanner.value()?,
-                "streamSid" => self.stream_sid = scanner.value()?,
-                "sequenceNumber" => self.sequence_number = scanner.value()?,
-                "media" => self.media = Media::read(scanner)?,
-                "start" => self.start = scanner.value()?,
-                "dtmf" => self.dtmf = scanner.value()?,
-                "mark" => self.mark = scanner.value()?,
+                "event" => scanner.value_into(&mut self.event)?,
+                "streamSid" => scanner.value_into(&mut self.stream_sid)?,
+                "sequenceNumber" => scanner.value_into(&mut self.sequence_number)?,
+                "media" => self.media.read(scanner)?,
+                "start" => scanner.value_into(&mut self.start)?,
+                "dtmf" => scanner.value_into(&mut self.dtmf)?,
+                "mark" => scanner.value_into(&mut self.mark)?,
                 _ => {
                     scanner.value()?;
                 }
@@ -157,24 +157,23 @@ impl<'a> Message<'a> {
 }
 
 impl<'a> Media<'a> {
-    fn read(scanner: &mut Scanner<'a>) -> Result<Self, Error> {
-        let mut media = Self::default();
+    fn read(&mut self, scanner: &mut Scanner<'a>) -> Result<(), Error> {
+        *self = Self::default();
         if !scanner.enter_object()? {
-            media.other = scanner.value()?;
-            return Ok(media);
+            return scanner.value_into(&mut self.other);
         }
         let mut buf: NameBuf = [0; _];
         while let Some(key) = scanner.next_key()? {
             match key.name(&mut buf) {
-                "track" => media.track = scanner.value()?,
-                "timestamp" => media.timestamp = scanner.value()?,
-                "payload" => media.payload = scanner.value()?,
+                "track" => scanner.value_into(&mut self.track)?,
+                "timestamp" => scanner.value_into(&mut self.timestamp)?,
+                "payload" => scanner.value_into(&mut self.payload)?,
                 _ => {
                     scanner.value()?;
                 }
             }
         }
-        Ok(media)
+        Ok(())
     }
 
     fn into_event(self) -> Result<CarrierEvent<'a>, Error> {

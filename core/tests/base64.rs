@@ -3,7 +3,7 @@
 #[path = "common/cases.rs"]
 mod cases;
 
-use base64::{DecodeError, Engine, engine::general_purpose::STANDARD};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::{collection::vec, prelude::*, sample::Index};
 use trunkline::{
     Error, JsonStr,
@@ -115,24 +115,10 @@ proptest! {
     fn a_text_is_judged_as_the_base64_crate_judges_it(text in nearly_base64()) {
         match (decode_all(&text), STANDARD.decode(&text)) {
             (Ok(ours), Ok(theirs)) => prop_assert_eq!(ours, theirs),
-            (Err(Error::InvalidBase64 { offset }), Err(theirs)) => {
-                // Up to the offset the text may still become base64, one character further not.
-                prop_assert_eq!(
-                    decode_pieces([&text[..offset]]).map(|bytes| bytes.len()),
-                    Ok(decoded_so_far(&text[..offset])),
-                );
+            (Err(Error::InvalidBase64 { offset }), Err(_)) => {
+                prop_assert!(may_become_base64(&text[..offset]));
                 if offset < text.len() {
-                    let mut decoder = Decoder::new();
-                    let mut dst = vec![0; text.len()];
-                    decoder.decode(&text[..offset], &mut dst).unwrap();
-                    let text_ended = decoder.is_whole() && text[..offset].ends_with(b"=");
-                    let refused = decoder.decode(&text[offset..=offset], &mut dst).is_err();
-                    prop_assert!(refused || text_ended);
-                }
-                // Offsets are compared where the crate means the same by its.
-                if let DecodeError::InvalidByte(at, byte) = theirs && byte != b'=' {
-                    prop_assert!(offset <= at);
-                    prop_assert!(offset == at || text[offset] == b'=' || text[offset - 1] == b'=');
+                    prop_assert!(!may_become_base64(&text[..=offset]));
                 }
             }
             (ours, theirs) => prop_assert!(false, "{ours:?} {theirs:?}"),
@@ -174,7 +160,9 @@ proptest! {
         let at = at.index(text.len() + 1);
         let mut decoder = Decoder::new();
         let mut dst = vec![0; 400];
-        prop_assume!(decoder.decode(&text[..at], &mut dst).is_ok());
+        if decoder.decode(&text[..at], &mut dst).is_err() {
+            return Ok(());
+        }
         let before = format!("{decoder:?}");
         if let Err(error) = decoder.clone().decode(&junk, &mut dst) {
             prop_assert_eq!(decoder.decode(&junk, &mut dst), Err(error));
@@ -200,7 +188,9 @@ proptest! {
         every in 1..9_usize,
     ) {
         let Ok(text) = String::from_utf8(text) else { return Ok(()) };
-        prop_assume!(!text.contains(|char: char| char < ' '));
+        if text.contains(|char: char| char < ' ') {
+            return Ok(());
+        }
         let escape = |text: &str| -> String {
             let escape = |(at, char): (usize, char)| match char {
                 '/' if at % every == 0 => "\\/".to_owned(),
@@ -240,9 +230,11 @@ proptest! {
     }
 }
 
-/// Bytes that the groups of a text that ends anywhere become, those it completes.
-fn decoded_so_far(text: &[u8]) -> usize {
-    decoded_len(&text[..text.len() / 4 * 4])
+/// Whether the `base64` crate takes `text` with some ending.
+fn may_become_base64(text: &[u8]) -> bool {
+    ["", "=", "==", "A", "A=", "AA", "A==", "AAA", "AA==", "AAA="]
+        .iter()
+        .any(|ending| STANDARD.decode([text, ending.as_bytes()].concat()).is_ok())
 }
 
 #[test]

@@ -172,10 +172,11 @@ fn the_sun_variant_is_the_common_16_bit_encoder() {
     for sample in i16::MIN..=i16::MAX {
         let magnitude = i32::from(sample).abs().min(32_635) + 0x84;
         let segment = (0..8)
-            .find(|&segment| magnitude <= (0x100 << segment) - 1)
+            .find(|&segment| magnitude < 0x100 << segment)
             .unwrap();
         let code = segment << 4 | (magnitude >> (segment + 3)) & 0x0F;
-        let expected = (if sample < 0 { 0x7F } else { 0xFF } ^ code) as u8;
+        let sign = if sample < 0 { 0x7F } else { 0xFF };
+        let expected = (sign ^ code) as u8;
         assert_eq!(
             mulaw::encode_sample_with(Variant::Sun, sample),
             expected,
@@ -189,11 +190,12 @@ fn the_sun_variant_is_the_common_16_bit_encoder() {
 fn the_audioop_variant_is_pythons_encoder() {
     for sample in i16::MIN..=i16::MAX {
         let magnitude = (i32::from(sample) >> 2).abs().min(8_159) + 0x21;
-        let expected = match (0..8).find(|&segment| magnitude <= (0x40 << segment) - 1) {
+        let code = match (0..8).find(|&segment| magnitude < 0x40 << segment) {
             None => 0x7F,
             Some(segment) => segment << 4 | (magnitude >> (segment + 1)) & 0x0F,
         };
-        let expected = (if sample < 0 { 0x7F } else { 0xFF } ^ expected) as u8;
+        let sign = if sample < 0 { 0x7F } else { 0xFF };
+        let expected = (sign ^ code) as u8;
         assert_eq!(
             mulaw::encode_sample_with(Variant::Audioop, sample),
             expected,

@@ -299,6 +299,37 @@ fn half_a_surrogate_pair_is_a_replacement_character() {
 }
 
 #[test]
+fn every_escape_is_written_and_read_as_serde_json_does() {
+    // The first and last of each range of UTF-16, and of each half of a pair.
+    let edges = [
+        '\u{D7FF}',
+        '\u{E000}',
+        '\u{FFFF}',
+        '\u{10000}',
+        '\u{103FF}',
+        '\u{10400}',
+    ];
+    let edges = edges
+        .into_iter()
+        .chain(['\u{10FBFF}', '\u{10FC00}', '\u{10FFFF}']);
+    for char in ('\0'..='\u{FF}').chain(edges) {
+        let text = char.to_string();
+        let mut dst = [0; 8];
+        let len = JsonStr::encode(&text, &mut dst).unwrap();
+        let written = core::str::from_utf8(&dst[..len]).unwrap();
+        assert_eq!(written, serde_json::to_string(&text).unwrap());
+
+        let units = char.encode_utf16(&mut [0; 2]).to_vec();
+        let raw: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
+        assert_eq!(JsonStr::new(&raw).unwrap(), *text, "{raw}");
+        assert_eq!(
+            serde_json::from_str::<String>(&format!("\"{raw}\"")).unwrap(),
+            text
+        );
+    }
+}
+
+#[test]
 fn strings_are_equal_if_their_characters_are() {
     let plain = JsonStr::new("a/b").unwrap();
     let escaped = JsonStr::new(r"\u0061\/b").unwrap();

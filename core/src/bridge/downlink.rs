@@ -271,7 +271,7 @@ fn lead(config: &Config) -> Duration {
 
 /// The most samples of the line that one piece of PCM16 makes: a third of its samples, with a byte
 /// and two samples of the piece before.
-const CHUNK_LINE_SAMPLES: usize = (CHUNK_BYTES / 2 + 1 + 2) / 3;
+const CHUNK_LINE_SAMPLES: usize = (CHUNK_BYTES / 2 + 1).div_ceil(3);
 /// 20 ms at 8 kHz.
 pub(super) const FRAME_SAMPLES: usize = 160;
 const FRAME: Duration = Duration::from_millis(20);

@@ -175,8 +175,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         let purpose = event_id.and_then(Purpose::of);
         let is = |known: &str| code.is_some_and(|code| code == *known);
         if is("conversation_already_has_active_response") {
-            if purpose == Some(Purpose::Response) {
-                self.dialog.request_collided();
+            if event_id.is_some_and(|event_id| self.dialog.request_collided(event_id)) {
                 self.stats.repeated_responses += 1;
             }
             return Ok(());
@@ -195,8 +194,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         let is_fatal = purpose == Some(Purpose::Session) || FATAL_CODES.iter().any(|code| is(code));
         let texts = [code.map_or(Text::EMPTY, Text::Json), Text::Json(message)];
         self.push(Record::new(record::MODEL_ERROR, [is_fatal.into()], &texts))?;
-        if purpose == Some(Purpose::Response) {
-            self.dialog.request_refused();
+        if let Some(event_id) = event_id {
+            self.dialog.request_refused(event_id);
         }
         Ok(())
     }
@@ -380,7 +379,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             });
         };
         self.request_len = self.model.write(command, region)?;
-        self.dialog.owe(is_for_tools);
+        self.dialog.owe(event_id, is_for_tools);
         Ok(())
     }
 }

@@ -28,6 +28,9 @@ pub(super) struct Dialog {
     is_owed: bool,
     /// A response was asked for, and none has been created since.
     is_requested: bool,
+    /// The request for a response that was written last, and the one that was sent last.
+    written: EventId,
+    sent: Option<EventId>,
     /// The response owed is the one that tool outputs call for.
     is_owed_for_tools: bool,
     /// Until when the response that voice detection starts by itself is waited for.
@@ -80,6 +83,8 @@ impl Dialog {
             active: None,
             is_owed: false,
             is_requested: false,
+            written: EventId::EMPTY,
+            sent: None,
             is_owed_for_tools: false,
             answer_until: None,
             last_cut: None,
@@ -112,6 +117,7 @@ impl Dialog {
         *self = Self {
             is_owed: self.is_owed || self.is_requested,
             is_owed_for_tools: self.is_owed_for_tools,
+            written: self.written,
             events: self.events,
             line_start,
             latency_probe: self.latency_probe,
@@ -172,8 +178,9 @@ impl Dialog {
     }
 
     /// A response is owed, for the application or for tool outputs.
-    pub(super) fn owe(&mut self, is_for_tools: bool) {
+    pub(super) fn owe(&mut self, request: EventId, is_for_tools: bool) {
         self.is_owed = true;
+        self.written = request;
         self.is_owed_for_tools = is_for_tools;
     }
 
@@ -184,34 +191,50 @@ impl Dialog {
 
     /// The response owed may be asked for now.
     pub(super) fn is_response_due(&self, now: Duration) -> bool {
+        self.may_ask() && self.answer_until.is_none_or(|until| until <= now)
+    }
+
+    /// When waiting for voice detection's own response ends, if nothing else is waited for.
+    pub(super) fn patience_ends(&self) -> Option<Duration> {
+        self.answer_until.filter(|_| self.may_ask())
+    }
+
+    fn may_ask(&self) -> bool {
         self.session == Session::Ready
             && self.is_owed
             && !self.is_requested
             && self.active.is_none()
             && !self.is_caller_speaking
-            && self.answer_until.is_none_or(|until| until <= now)
             && !(self.is_owed_for_tools && self.has_open_call())
     }
 
     pub(super) fn response_requested(&mut self) {
         self.is_owed = false;
         self.is_requested = true;
+        self.sent = Some(self.written);
     }
 
-    /// The request met another response, which may have been created before it or since: it is made
-    /// again after that one.
-    pub(super) fn request_collided(&mut self) {
-        self.is_owed = true;
+    /// A request met another response, which may have been created before it or since: if it is
+    /// still the last one written, it is made again after that response. Whether it is.
+    pub(super) fn request_collided(&mut self, event_id: JsonStr<'_>) -> bool {
+        let Some(sent) = self.take_sent(event_id) else {
+            return false;
+        };
+        let is_last = sent == self.written;
+        self.is_owed |= is_last;
+        is_last
+    }
+
+    /// A request was refused for good.
+    pub(super) fn request_refused(&mut self, event_id: JsonStr<'_>) {
+        self.take_sent(event_id);
+    }
+
+    fn take_sent(&mut self, event_id: JsonStr<'_>) -> Option<EventId> {
+        let sent = self.sent.filter(|sent| event_id == *sent.as_str())?;
+        self.sent = None;
         self.is_requested = false;
-    }
-
-    pub(super) fn request_refused(&mut self) {
-        self.is_requested = false;
-    }
-
-    /// When waiting for voice detection's own response ends.
-    pub(super) fn patience_ends(&self) -> Option<Duration> {
-        self.answer_until.filter(|_| self.is_owed)
+        Some(sent)
     }
 
     /// Whether the call is new; then it is remembered.

@@ -61,15 +61,24 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads the value that comes next; an array or an object is checked and handed out as text.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn value(&mut self) -> Result<Value<'a>, Error> {
+        let mut value = Value::Absent;
+        self.value_into(&mut value)?;
+        Ok(value)
+    }
+
+    /// [`value`](Self::value) to its place: returned, it would be copied through the stack.
+    #[inline(always)]
+    pub(crate) fn value_into(&mut self, place: &mut Value<'a>) -> Result<(), Error> {
         self.skip_space();
         match self.peek() {
-            b'"' => self.string().map(Value::String),
-            b'{' => self.container().map(Value::Object),
-            b'[' => self.container().map(Value::Array),
-            _ => self.scalar(),
+            b'"' => *place = Value::String(self.string()?),
+            b'{' => *place = Value::Object(self.container()?),
+            b'[' => *place = Value::Array(self.container()?),
+            _ => *place = self.scalar()?,
         }
+        Ok(())
     }
 
     /// Reads the value that comes next as text.

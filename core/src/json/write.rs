@@ -118,7 +118,7 @@ impl<'b> Writer<'b> {
     fn reserve(&mut self, len: usize) -> Option<&mut [u8]> {
         let start = self.len;
         self.len = start.saturating_add(len);
-        self.dst.get_mut(start..self.len)
+        self.dst.get_mut(start..)?.get_mut(..len)
     }
 }
 

@@ -56,7 +56,7 @@ impl<'a> Members<'a> {
                 "error" => &mut self.error,
                 _ => &mut unknown,
             };
-            *slot = scanner.value()?;
+            scanner.value_into(slot)?;
         }
         Ok(())
     }

@@ -452,9 +452,21 @@ mod tests {
     use super::*;
     use crate::resample::{Profile, Resampler};
 
-    /// The filters with what they are at the two rates, and how their taps are scaled.
-    const FILTERS: [(u32, u32, Profile, &[i32], usize, usize, usize, u32); 8] = [
-        (
+    /// A filter by its definition alone.
+    struct Definition {
+        from_hz: u32,
+        to_hz: u32,
+        profile: Profile,
+        half: &'static [i32],
+        up: usize,
+        down: usize,
+        phase: usize,
+        /// Fraction bits of the taps.
+        bits: u32,
+    }
+
+    const FILTERS: [Definition; 8] = [
+        definition(
             8_000,
             24_000,
             Profile::Voice,
@@ -464,7 +476,7 @@ mod tests {
             0,
             16,
         ),
-        (
+        definition(
             24_000,
             8_000,
             Profile::Voice,
@@ -474,7 +486,7 @@ mod tests {
             2,
             17,
         ),
-        (
+        definition(
             8_000,
             16_000,
             Profile::Voice,
@@ -484,7 +496,7 @@ mod tests {
             0,
             16,
         ),
-        (
+        definition(
             16_000,
             8_000,
             Profile::Voice,
@@ -494,7 +506,7 @@ mod tests {
             1,
             17,
         ),
-        (
+        definition(
             16_000,
             24_000,
             Profile::Voice,
@@ -504,7 +516,7 @@ mod tests {
             0,
             16,
         ),
-        (
+        definition(
             24_000,
             16_000,
             Profile::Voice,
@@ -514,7 +526,7 @@ mod tests {
             2,
             16,
         ),
-        (
+        definition(
             8_000,
             24_000,
             Profile::Sharp,
@@ -524,7 +536,7 @@ mod tests {
             0,
             16,
         ),
-        (
+        definition(
             24_000,
             8_000,
             Profile::Sharp,
@@ -536,6 +548,29 @@ mod tests {
         ),
     ];
 
+    #[allow(clippy::too_many_arguments, reason = "a row of a table")]
+    const fn definition(
+        from_hz: u32,
+        to_hz: u32,
+        profile: Profile,
+        half: &'static [i32],
+        up: usize,
+        down: usize,
+        phase: usize,
+        bits: u32,
+    ) -> Definition {
+        Definition {
+            from_hz,
+            to_hz,
+            profile,
+            half,
+            up,
+            down,
+            phase,
+            bits,
+        }
+    }
+
     #[test]
     fn every_filter_is_zero_stuffing_convolution_and_decimation() {
         let mut state = 0x1234_5678_u32;
@@ -545,7 +580,17 @@ mod tests {
                 (state >> 16) as i16
             })
             .collect();
-        for (from, to, profile, half, up, down, phase, bits) in FILTERS {
+        for Definition {
+            from_hz,
+            to_hz,
+            profile,
+            half,
+            up,
+            down,
+            phase,
+            bits,
+        } in FILTERS
+        {
             let full: Vec<i64> = half
                 .iter()
                 .chain(half.iter().rev().skip(1))
@@ -553,7 +598,7 @@ mod tests {
                 .collect();
             for input in [noise.clone(), worst_case(&full, up, down, phase)] {
                 let mut output = vec![0; 3 * input.len()];
-                let written = Resampler::with_profile(from, to, profile)
+                let written = Resampler::with_profile(from_hz, to_hz, profile)
                     .unwrap()
                     .process(&input, &mut output)
                     .unwrap();
@@ -571,7 +616,7 @@ mod tests {
                     assert_eq!(
                         i64::from(actual),
                         expected,
-                        "{from} to {to} {profile:?} at {at}"
+                        "{from_hz} to {to_hz} {profile:?}, {at}"
                     );
                 }
             }

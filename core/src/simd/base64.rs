@@ -4,7 +4,7 @@
 //! code in [`crate::base64`], which also does what is left over here.
 
 use fearless_simd::prelude::*;
-use fearless_simd::{Simd, dispatch, i16x16, u8x16, u8x32, u16x16, u32x8};
+use fearless_simd::{Simd, dispatch, i16x8, i16x16, u8x16, u8x32, u16x16, u32x8};
 
 use super::Level;
 use crate::base64::{ALPHABET, NONE, SEXTETS};
@@ -14,6 +14,17 @@ use crate::base64::{ALPHABET, NONE, SEXTETS};
 pub(crate) fn encode(level: Level, src: &[u8], dst: &mut [u8]) -> usize {
     if has_shuffle(level) {
         dispatch!(level, simd => encode_with(simd, src, dst))
+    } else {
+        0
+    }
+}
+
+/// [`encode`] of 16-bit samples, each as two bytes with the lower one first; returns how many
+/// samples it took, a multiple of 3.
+pub(crate) fn encode_pcm16(level: Level, src: &[i16], dst: &mut [u8]) -> usize {
+    // The bytes are loaded as they lie in memory.
+    if has_shuffle(level) && cfg!(target_endian = "little") {
+        dispatch!(level, simd => encode_with(simd, src, dst)) / 2
     } else {
         0
     }
@@ -37,29 +48,68 @@ fn has_shuffle(level: Level) -> bool {
     return !level.is_fallback();
 }
 
+/// Bytes in memory, whatever they are there.
+trait Memory {
+    /// The 16 bytes from `start` and the 16 from 12 bytes further, if there are as many.
+    fn pair<S: Simd>(&self, simd: S, start: usize) -> Option<u8x32<S>>;
+
+    /// The 16 bytes from `start`, twice, if there are as many.
+    fn single<S: Simd>(&self, simd: S, start: usize) -> Option<u8x32<S>>;
+}
+
+impl Memory for [u8] {
+    #[inline(always)]
+    fn pair<S: Simd>(&self, simd: S, start: usize) -> Option<u8x32<S>> {
+        let bytes = self.get(start..)?.first_chunk::<28>()?;
+        let low = u8x16::from_slice(simd, &bytes[..16]);
+        Some(low.combine(u8x16::from_slice(simd, &bytes[12..])))
+    }
+
+    #[inline(always)]
+    fn single<S: Simd>(&self, simd: S, start: usize) -> Option<u8x32<S>> {
+        let bytes = self.get(start..)?.first_chunk::<16>()?;
+        Some(halves(simd, bytes))
+    }
+}
+
+impl Memory for [i16] {
+    #[inline(always)]
+    fn pair<S: Simd>(&self, simd: S, start: usize) -> Option<u8x32<S>> {
+        let samples = self.get(start / 2..)?.first_chunk::<14>()?;
+        let low = i16x8::from_slice(simd, &samples[..8]);
+        let high = i16x8::from_slice(simd, &samples[6..]);
+        Some(low.combine(high).bitcast())
+    }
+
+    #[inline(always)]
+    fn single<S: Simd>(&self, simd: S, start: usize) -> Option<u8x32<S>> {
+        let samples = self.get(start / 2..)?.first_chunk::<8>()?;
+        let half = i16x8::from_slice(simd, samples);
+        Some(half.combine(half).bitcast())
+    }
+}
+
+/// Returns how many bytes it took.
 #[inline(always)]
-fn encode_with<S: Simd>(simd: S, src: &[u8], dst: &mut [u8]) -> usize {
+fn encode_with<S: Simd, M: Memory + ?Sized>(simd: S, src: &M, dst: &mut [u8]) -> usize {
     let mut read = 0;
     let mut written = 0;
     // Two halves of 12 bytes, each loaded with the 4 bytes behind it.
-    while let (Some(from), Some(to)) = (
-        src.get(read..).and_then(|src| src.first_chunk::<28>()),
+    while let (Some(bytes), Some(to)) = (
+        src.pair(simd, read),
         dst.get_mut(written..)
             .and_then(|dst| dst.first_chunk_mut::<32>()),
     ) {
-        let low = u8x16::from_slice(simd, &from[..16]);
-        let high = u8x16::from_slice(simd, &from[12..]);
-        encode_block(simd, low.combine(high)).store_slice(to);
+        encode_block(simd, bytes).store_slice(to);
         read += 24;
         written += 32;
     }
-    if let (Some(from), Some(to)) = (
-        src.get(read..).and_then(|src| src.first_chunk::<16>()),
+    if let (Some(bytes), Some(to)) = (
+        src.single(simd, read),
         dst.get_mut(written..)
             .and_then(|dst| dst.first_chunk_mut::<16>()),
     ) {
-        let half = u8x16::from_slice(simd, from);
-        let (chars, _) = encode_block(simd, half.combine(half)).split();
+        let (chars, _) = encode_block(simd, bytes).split();
         chars.store_slice(to);
         read += 12;
     }
@@ -280,6 +330,26 @@ mod tests {
                     assert!(dst[written..].iter().all(|&byte| byte == 0xA5));
                     assert!(!has_shuffle(level) || len - read < 16);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn samples_are_encoded_as_their_bytes_are_on_every_level() {
+        for len in 0..200 {
+            let src: Vec<u8> = bytes(2 * len).collect();
+            let pairs = src.as_chunks::<2>().0.iter();
+            let samples: Vec<_> = pairs.map(|&pair| i16::from_le_bytes(pair)).collect();
+            let mut expected = vec![0; crate::base64::encoded_len(src.len())];
+            crate::base64::encode_portable(&src, &mut expected);
+            for level in levels() {
+                let mut dst = vec![0xA5; expected.len()];
+                let read = encode_pcm16(level, &samples, &mut dst);
+                assert!(read <= len && read.is_multiple_of(3));
+                let written = 2 * read / 3 * 4;
+                assert_eq!(dst[..written], expected[..written], "{level:?} {len}");
+                assert!(dst[written..].iter().all(|&byte| byte == 0xA5));
+                assert!(!has_shuffle(level) || len - read < 8);
             }
         }
     }

@@ -85,7 +85,7 @@ fn block<S: Simd, const R: usize, const B: usize>(
     accumulate(simd, &filter.fine, lanes, &mut sums);
     for row in &mut sums {
         for sum in row {
-            *sum = *sum >> filter.shift;
+            *sum >>= filter.shift;
         }
     }
     accumulate(simd, &filter.coarse, lanes, &mut sums);
@@ -115,7 +115,7 @@ fn accumulate<S: Simd, const R: usize, const B: usize>(
             let x: S::i16s = x.bitcast();
             for r in 0..R {
                 let c: S::i16s = S::i32s::splat(simd, coefs[r]).bitcast();
-                sums[r][b] = sums[r][b] + x.pairwise_dot_product(c);
+                sums[r][b] += x.pairwise_dot_product(c);
             }
         }
     }

@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, RngSeed};
 
 /// `default` cases, or as many as `TRUNKLINE_CASES` says, from a new seed or `TRUNKLINE_SEED`. The
 /// seed is printed, which shows when the test fails.
-pub fn cases(default: u32) -> Config {
+pub(crate) fn cases(default: u32) -> Config {
     let number = |name| {
         env::var(name)
             .ok()

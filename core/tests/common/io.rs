@@ -57,6 +57,7 @@ impl Input {
                     threshold: 0.5,
                     prefix_padding_ms: 300,
                     silence_duration_ms: 500,
+                    idle_timeout_ms: None,
                     create_response: *creates,
                     interrupt_response: *interrupts,
                 };

@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 /// Small deterministic random numbers (splitmix64), so that a seed tells the whole text.
-pub struct Rng(pub u64);
+pub(crate) struct Rng(pub(crate) u64);
 
 impl Rng {
     /// A number below `limit`.
-    pub fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -16,14 +16,14 @@ impl Rng {
     }
 
     /// True once in `n` times.
-    pub fn one_in(&mut self, n: usize) -> bool {
+    pub(crate) fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
 }
 
 /// `value` with its members in random order, white space, escapes, and integers written in other
 /// ways; with `strangers`, also with members nobody knows and earlier duplicates of members.
-pub fn scramble(value: &Value, rng: &mut Rng, strangers: bool) -> String {
+pub(crate) fn scramble(value: &Value, rng: &mut Rng, strangers: bool) -> String {
     let mut text = String::new();
     space(&mut text, rng);
     write(&mut text, value, rng, strangers);

@@ -6,14 +6,14 @@ use realfft::RealFftPlanner;
 use realfft::num_complex::Complex;
 
 /// Bins of the spectra; all tones lie on one.
-pub const RESOLUTION_HZ: f64 = 25.0;
+pub(super) const RESOLUTION_HZ: f64 = 25.0;
 
-pub fn hertz(bin: usize) -> f64 {
+pub(super) fn hertz(bin: usize) -> f64 {
     bin as f64 * RESOLUTION_HZ
 }
 
 /// Every bin from `low` (but not 0) to `high` (but not half of `from_hz`).
-pub fn tones(from_hz: u32, low: f64, high: f64) -> impl Iterator<Item = usize> {
+pub(super) fn tones(from_hz: u32, low: f64, high: f64) -> impl Iterator<Item = usize> {
     let nyquist = f64::from(from_hz) / 2.0;
     let first = (low / RESOLUTION_HZ).ceil().max(1.0) as usize;
     let last = (high.min(nyquist - RESOLUTION_HZ) / RESOLUTION_HZ) as usize;
@@ -22,7 +22,7 @@ pub fn tones(from_hz: u32, low: f64, high: f64) -> impl Iterator<Item = usize> {
 
 /// Spectrum of what `resample` makes of tones (bin and amplitude) once it has settled, relative to
 /// the first tone's amplitude and phase.
-pub fn spectrum_of_tones(
+pub(super) fn spectrum_of_tones(
     from_hz: u32,
     to_hz: u32,
     tones: &[(usize, f64)],
@@ -52,11 +52,11 @@ pub fn spectrum_of_tones(
 }
 
 /// The strongest bin but one, in dB.
-pub fn worst_other_than(spectrum: &[Complex<f64>], tone: usize) -> f64 {
+pub(super) fn worst_other_than(spectrum: &[Complex<f64>], tone: usize) -> f64 {
     let others = spectrum.iter().enumerate().filter(|&(bin, _)| bin != tone);
     decibels(others.map(|(_, x)| x.norm()).fold(0.0, f64::max))
 }
 
-pub fn decibels(ratio: f64) -> f64 {
+pub(super) fn decibels(ratio: f64) -> f64 {
     20.0 * ratio.log10()
 }

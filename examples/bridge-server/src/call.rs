@@ -5,7 +5,7 @@
 //! peer has not taken yet, up to [`MAX_UNSENT_TWILIO`] and [`MAX_UNSENT_MODEL`]; a message being
 //! read adds its own length, up to the bridge's caps.
 
-use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::{
@@ -24,7 +24,7 @@ use trunkline::{
 use crate::{
     app::{App, Phase},
     end::{End, MODEL_SILENCE, START_TIMEOUT, TWILIO_SILENCE},
-    model,
+    model::{Model, ModelStep},
     peer::{Gone, Incoming, Peer},
     report, tools,
     words::Words,
@@ -71,17 +71,6 @@ struct Call<S> {
     rejected_messages: u64,
 }
 
-/// The model's side of a call.
-enum Model {
-    /// The caller has not shown the token yet.
-    Unasked,
-    Connecting(Pin<Box<dyn Future<Output = Connected> + Send>>),
-    Open(Box<Peer<model::Stream>>),
-    Closed,
-}
-
-type Connected = anyhow::Result<Box<Peer<model::Stream>>>;
-
 struct ToolCall {
     id: String,
     name: String,
@@ -91,8 +80,7 @@ struct ToolCall {
 enum Step {
     Due,
     Twilio(Incoming),
-    Connected(Connected),
-    Model(Incoming),
+    Model(ModelStep),
     End(End),
 }
 
@@ -137,20 +125,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
                 }
                 Step::Twilio(Incoming::Closed(frame)) => Err(End::TwilioClosed(frame)),
                 Step::Twilio(Incoming::Failed(error)) => Err(End::TwilioFailed(error)),
-                Step::Connected(Ok(peer)) => {
+                Step::Model(ModelStep::Connected(Ok(peer))) => {
                     self.model = Model::Open(peer);
                     self.log("model_connected", json!({}));
                     self.open_session()
                 }
-                Step::Connected(Err(error)) => Err(End::ModelRefused(format!("{error:#}"))),
-                Step::Model(Incoming::Text(text)) => {
+                Step::Model(ModelStep::Connected(Err(error))) => {
+                    Err(End::ModelRefused(format!("{error:#}")))
+                }
+                Step::Model(ModelStep::Message(Incoming::Text(text))) => {
                     self.held = Some(text);
                     Ok(())
                 }
-                Step::Model(Incoming::Closed(frame)) => Err(End::ModelClosed(frame)),
-                Step::Model(Incoming::Failed(error)) => Err(End::ModelFailed(error)),
+                Step::Model(ModelStep::Message(Incoming::Closed(frame))) => {
+                    Err(End::ModelClosed(frame))
+                }
+                Step::Model(ModelStep::Message(Incoming::Failed(error))) => {
+                    Err(End::ModelFailed(error))
+                }
                 // Neither protocol has binary messages.
-                Step::Twilio(Incoming::Binary) | Step::Model(Incoming::Binary) => {
+                Step::Twilio(Incoming::Binary)
+                | Step::Model(ModelStep::Message(Incoming::Binary)) => {
                     self.rejected_messages += 1;
                     Ok(())
                 }
@@ -183,7 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             biased;
             () = sleep_until(due.unwrap_or(patience.0)), if due.is_some() => Step::Due,
             message = self.twilio.next() => Step::Twilio(message),
-            step = self.model.next(), if self.held.is_none() => step,
+            step = self.model.next(), if self.held.is_none() => Step::Model(step),
             () = self.over.notified() => Step::End(End::StatusCallback),
             _ = phase.wait_for(|phase| *phase == Phase::Ending) => Step::End(End::Shutdown),
             () = sleep_until(patience.0) => Step::End(patience.1),
@@ -288,7 +283,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
                     return Err(End::BadToken);
                 }
                 self.over = self.app.calls.add(call_sid);
-                self.model = Model::Connecting(Box::pin(model::connect(Arc::clone(&self.app))));
+                self.model = Model::connecting(Arc::clone(&self.app));
             }
             Event::CallEnded => return Err(End::Stopped),
             Event::Transcript {
@@ -419,21 +414,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             fields.insert("call_sid".to_owned(), self.sid.as_str().into());
         }
         self.app.log.write(event, fields);
-    }
-}
-
-impl Model {
-    /// The next thing that happens on the model's side; never, where there is none.
-    async fn next(&mut self) -> Step {
-        match self {
-            Self::Unasked | Self::Closed => std::future::pending().await,
-            Self::Connecting(socket) => {
-                let socket = socket.await;
-                *self = Self::Closed;
-                Step::Connected(socket)
-            }
-            Self::Open(peer) => Step::Model(peer.next().await),
-        }
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Options {
     /// Address to listen on; a TLS proxy stands before it
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// How Twilio reaches this server, scheme and host, e.g. https://voice.example.com
+    /// How Twilio reaches this server, scheme and host, such as `https://voice.example.com`
     #[arg(long, env = "PUBLIC_URL")]
     public_url: String,
     /// Accept requests without Twilio's signature when TWILIO_AUTH_TOKEN is not set

@@ -131,6 +131,6 @@ async fn all_calls_over(app: &App) {
 }
 
 /// For a request's head, so that half-open connections do not pile up.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// For the closing handshakes of all calls.
 const END_TIMEOUT: Duration = Duration::from_secs(5);

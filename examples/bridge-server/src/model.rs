@@ -1,6 +1,6 @@
-//! The way to the model.
+//! The model's side of a call.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use rustls::{ClientConfig, RootCertStore};
@@ -10,22 +10,70 @@ use tokio_tungstenite::{
     tungstenite::{
         client::IntoClientRequest,
         http::{HeaderValue, header::AUTHORIZATION},
+        protocol::WebSocketConfig,
     },
 };
 
 use crate::{
     app::App,
     call::{MAX_UNSENT_MODEL, bridge_config},
-    peer::{self, Peer},
+    peer::{self, Incoming, Peer},
 };
 
-pub(crate) type Stream = MaybeTlsStream<TcpStream>;
+/// The model's side of a call.
+pub(crate) enum Model {
+    /// The caller has not shown the token yet.
+    Unasked,
+    Connecting(Pin<Box<dyn Future<Output = Connected> + Send>>),
+    Open(Box<Peer<Stream>>),
+    Closed,
+}
+
+/// What happens on the model's side.
+pub(crate) enum ModelStep {
+    Connected(Connected),
+    Message(Incoming),
+}
+
+type Connected = anyhow::Result<Box<Peer<Stream>>>;
+type Stream = MaybeTlsStream<TcpStream>;
+
+impl Model {
+    /// Opens a WebSocket to the model. A wrong key is not noticed here: the model says so in its
+    /// first message.
+    pub(crate) fn connecting(app: Arc<App>) -> Self {
+        Self::Connecting(Box::pin(async move {
+            let config = peer::config(bridge_config(&app).max_openai_len, MAX_UNSENT_MODEL);
+            let (url, key) = (&app.config.openai_url, &app.config.openai_api_key);
+            let Ok(peer) = timeout(CONNECT_TIMEOUT, open(url, key, &app.tls, config)).await else {
+                bail!("no answer within {} s", CONNECT_TIMEOUT.as_secs());
+            };
+            Ok(Box::new(peer?))
+        }))
+    }
+
+    /// The next thing that happens on the model's side; never, where there is none.
+    pub(crate) async fn next(&mut self) -> ModelStep {
+        match self {
+            Self::Unasked | Self::Closed => std::future::pending().await,
+            Self::Connecting(socket) => {
+                let socket = socket.await;
+                *self = Self::Closed;
+                ModelStep::Connected(socket)
+            }
+            Self::Open(peer) => ModelStep::Message(peer.next().await),
+        }
+    }
+}
 
 /// TLS as every call uses it: ring, and the roots that browsers trust.
 pub(crate) fn tls() -> anyhow::Result<Arc<ClientConfig>> {
-    let roots = RootCertStore {
+    client_config(RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
+    })
+}
+
+fn client_config(roots: RootCertStore) -> anyhow::Result<Arc<ClientConfig>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -34,27 +82,113 @@ pub(crate) fn tls() -> anyhow::Result<Arc<ClientConfig>> {
     Ok(Arc::new(config))
 }
 
-/// Opens a WebSocket to the model. A wrong key is not noticed here: the model says so in its first
-/// message.
-pub(crate) async fn connect(app: Arc<App>) -> anyhow::Result<Box<Peer<Stream>>> {
-    let mut request = app.config.openai_url.as_str().into_client_request()?;
-    let mut key = HeaderValue::try_from(format!("Bearer {}", app.config.openai_api_key))
+async fn open(
+    url: &str,
+    key: &str,
+    tls: &Arc<ClientConfig>,
+    config: WebSocketConfig,
+) -> anyhow::Result<Peer<Stream>> {
+    let mut request = url.into_client_request()?;
+    let mut key = HeaderValue::try_from(format!("Bearer {key}"))
         .context("OPENAI_API_KEY has characters that no key has")?;
     key.set_sensitive(true);
     request.headers_mut().insert(AUTHORIZATION, key);
-    let config = peer::config(bridge_config(&app).max_openai_len, MAX_UNSENT_MODEL);
     // Without Nagle's delay: every frame of audio is wanted now.
-    let connect = connect_async_tls_with_config(
-        request,
-        Some(config),
-        true,
-        Some(Connector::Rustls(Arc::clone(&app.tls))),
-    );
-    match timeout(CONNECT_TIMEOUT, connect).await {
-        Ok(connected) => Ok(Box::new(Peer::new(connected?.0))),
-        Err(_) => bail!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
-    }
+    let connector = Connector::Rustls(Arc::clone(tls));
+    let (socket, _) =
+        connect_async_tls_with_config(request, Some(config), true, Some(connector)).await?;
+    Ok(Peer::new(socket))
 }
 
 /// The caller hears nothing meanwhile.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use rustls::{ServerConfig, pki_types::PrivateKeyDer};
+    use tokio::{net::TcpListener, task::JoinHandle};
+    use tokio_rustls::TlsAcceptor;
+    use tokio_tungstenite::{
+        accept_hdr_async,
+        tungstenite::{
+            handshake::server::{Request, Response},
+            http::HeaderMap,
+        },
+    };
+
+    use super::*;
+
+    fn certificate() -> CertifiedKey<rcgen::KeyPair> {
+        generate_simple_self_signed(["localhost".to_owned()]).unwrap()
+    }
+
+    /// A model with this certificate that takes one connection and returns its request's headers,
+    /// if it got so far.
+    async fn model(
+        certificate: &CertifiedKey<rcgen::KeyPair>,
+    ) -> (u16, JoinHandle<Option<HeaderMap>>) {
+        let key = PrivateKeyDer::Pkcs8(certificate.signing_key.serialize_der().into());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.cert.der().clone()], key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serving = tokio::spawn(async move {
+            let (socket, _) = listener.accept().await.unwrap();
+            let socket = TlsAcceptor::from(Arc::new(config))
+                .accept(socket)
+                .await
+                .ok()?;
+            let mut headers = None;
+            #[expect(clippy::result_large_err, reason = "the error is tungstenite's choice")]
+            let keep = |request: &Request, response: Response| {
+                headers = Some(request.headers().clone());
+                Ok(response)
+            };
+            accept_hdr_async(socket, keep).await.ok()?;
+            headers
+        });
+        (port, serving)
+    }
+
+    fn trusting(certificate: &CertifiedKey<rcgen::KeyPair>) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.cert.der().clone()).unwrap();
+        client_config(roots).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_trusted_model_gets_the_key_and_no_beta_header() {
+        let certificate = certificate();
+        let (port, serving) = model(&certificate).await;
+        let url = format!("wss://localhost:{port}/v1/realtime?model=m");
+        let tls = trusting(&certificate);
+        open(&url, "sk-1", &tls, peer::config(1 << 20, 1 << 20))
+            .await
+            .unwrap();
+        let headers = serving.await.unwrap().expect("a request");
+        assert_eq!(headers["authorization"], "Bearer sk-1");
+        assert!(!headers.contains_key("openai-beta"));
+    }
+
+    #[tokio::test]
+    async fn a_model_that_is_not_trusted_never_sees_the_key() {
+        let certificate = certificate();
+        for (tls, host) in [
+            (tls().unwrap(), "localhost"),
+            (trusting(&certificate), "127.0.0.1"),
+        ] {
+            let (port, serving) = model(&certificate).await;
+            let url = format!("wss://{host}:{port}/v1/realtime?model=m");
+            let refused = open(&url, "sk-1", &tls, peer::config(1 << 20, 1 << 20)).await;
+            let error = refused.err().expect("refused").to_string();
+            assert!(error.contains("certificate"), "{error}");
+            assert_eq!(serving.await.unwrap(), None);
+        }
+    }
+}

@@ -8,6 +8,7 @@ use common::{AUTH_TOKEN, KEY, PUBLIC_URL, Stage, lines, only};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::{Instant, timeout},
 };
@@ -193,6 +194,26 @@ async fn requests_that_are_no_webhooks_get_an_http_error() {
             .0,
         400
     );
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_trickle_are_cut_off_within_ten_seconds() {
+    let stage = stage(&[]).await;
+    let answer_to = async |part: &str| {
+        let mut socket = TcpStream::connect(stage.server.address).await.unwrap();
+        socket.write_all(part.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let read = timeout(Duration::from_secs(10), socket.read_to_string(&mut answer)).await;
+        read.expect("cut off").unwrap();
+        answer
+    };
+    let head = "POST /twilio/incoming-call HTTP/1.1\r\nHost: a\r\n";
+    let body = format!("{head}Content-Length: 9\r\n\r\nA");
+    let (silent, half_a_head, half_a_body) =
+        tokio::join!(answer_to(""), answer_to(head), answer_to(&body));
+    assert_eq!((&*silent, &*half_a_head), ("", ""));
+    assert!(half_a_body.starts_with("HTTP/1.1 408 "), "{half_a_body}");
     stage.strike().await;
 }
 

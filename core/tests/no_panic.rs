@@ -1,0 +1,224 @@
+//! No panic is left in the machine code of the hot paths of the codecs and parsers.
+//!
+//! `no_panic/exports.rs` is built as a release library with everything of trunkline that it uses,
+//! and taken apart with binutils: from each function named `hot_…` no function that panics may be
+//! reachable, by call, by jump or by taking its address. What the optimiser has proven not to
+//! happen is not in the code any more, so this is about every input there is.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+#[test]
+fn no_panic_is_reachable_from_the_hot_paths_of_codecs_and_parsers() {
+    let code = Code::of(&build());
+    let hot: Vec<&str> = code.functions_named("hot_").collect();
+    assert!(hot.len() >= 25, "{hot:?}");
+    let found: BTreeMap<String, BTreeSet<String>> = hot
+        .iter()
+        .flat_map(|root| code.panics_from(root))
+        .map(|(function, panic)| (readable(&function), readable(&panic)))
+        .fold(BTreeMap::new(), |mut found, (function, panic)| {
+            found
+                .entry(function)
+                .or_insert_with(BTreeSet::new)
+                .insert(panic);
+            found
+        });
+    assert!(found.is_empty(), "functions that may panic: {found:#?}");
+    for root in code.functions_named("cold_") {
+        assert!(
+            !code.panics_from(root).is_empty(),
+            "the panic in {root} is not found"
+        );
+    }
+    assert_eq!(code.functions_named("cold_").count(), 5);
+}
+
+/// Builds the library and returns its path.
+fn build() -> PathBuf {
+    let core = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("no_panic");
+    let exports = core.join("tests/no_panic/exports.rs");
+    fs::create_dir_all(&package).unwrap();
+    // As the workspace's release profile has it, so that it is the shipped code.
+    let manifest = format!(
+        "[package]\nname = \"no-panic\"\nedition = \"2024\"\n[workspace]\n\
+         [lib]\npath = {exports:?}\ncrate-type = [\"cdylib\"]\n\
+         [dependencies]\ntrunkline = {{ path = {core:?} }}\n\
+         [profile.release]\nlto = \"thin\"\ncodegen-units = 1\npanic = \"unwind\"\n"
+    );
+    fs::write(package.join("Cargo.toml"), manifest).unwrap();
+    // The versions that all else is tested with; they are on this machine already.
+    fs::copy(core.join("../Cargo.lock"), package.join("Cargo.lock")).unwrap();
+    let target = package.join("target");
+    run(Command::new(env!("CARGO"))
+        .args(["build", "--release", "--offline", "--manifest-path"])
+        .arg(package.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("RUSTFLAGS"));
+    target.join("release/libno_panic.so")
+}
+
+/// The functions of a library and what each refers to.
+struct Code {
+    references: HashMap<String, BTreeSet<String>>,
+}
+
+impl Code {
+    fn of(library: &Path) -> Self {
+        let relocations = relocations(&run(Command::new("objdump").arg("-R").arg(library)));
+        let listing = run(Command::new("objdump")
+            .args(["-d", "--no-show-raw-insn"])
+            .arg(library));
+        let mut starts = HashMap::new();
+        for line in listing.lines() {
+            if let Some((address, name)) = header(line) {
+                starts.insert(address, name.to_owned());
+            }
+        }
+        let mut references: HashMap<String, BTreeSet<String>> = HashMap::new();
+        let mut current = None;
+        for line in listing.lines() {
+            if let Some((_, name)) = header(line) {
+                current = Some(name.to_owned());
+                references.entry(name.to_owned()).or_default();
+                continue;
+            }
+            let Some(current) = &current else { continue };
+            let Some(target) = target(line, &relocations, &starts) else {
+                continue;
+            };
+            references
+                .get_mut(current)
+                .expect("it has its header")
+                .insert(target);
+        }
+        assert!(references.len() > 100, "{} functions", references.len());
+        Self { references }
+    }
+
+    fn functions_named(&self, prefix: &str) -> impl Iterator<Item = &str> {
+        self.references
+            .keys()
+            .map(String::as_str)
+            .filter(move |name| name.starts_with(prefix))
+    }
+
+    /// Functions reachable from `root`, itself among them, that refer to one that panics.
+    fn panics_from(&self, root: &str) -> Vec<(String, String)> {
+        let mut seen = BTreeSet::from([root]);
+        let mut open = vec![root];
+        let mut found = Vec::new();
+        while let Some(function) = open.pop() {
+            for target in self.references.get(function).into_iter().flatten() {
+                if is_panic(target) {
+                    found.push((function.to_owned(), target.clone()));
+                } else if !is_trusted(target) && seen.insert(target) {
+                    open.push(target);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The address and name of `0000000000001000 <name>:`.
+fn header(line: &str) -> Option<(u64, &str)> {
+    let (address, name) = line.split_once(" <")?;
+    let address = u64::from_str_radix(address, 16).ok()?;
+    Some((address, name.strip_suffix(">:")?))
+}
+
+/// Where each relocated word points: an address in the library or a name outside it.
+fn relocations(listing: &str) -> HashMap<u64, Pointer> {
+    let entry = |line: &str| {
+        let mut words = line.split_whitespace();
+        let at = u64::from_str_radix(words.next()?, 16).ok()?;
+        let value = words.nth(1)?;
+        let pointer = match value.strip_prefix("*ABS*+0x") {
+            Some(address) => Pointer::To(u64::from_str_radix(address, 16).ok()?),
+            None => Pointer::Named(value.to_owned()),
+        };
+        Some((at, pointer))
+    };
+    listing.lines().filter_map(entry).collect()
+}
+
+enum Pointer {
+    To(u64),
+    Named(String),
+}
+
+/// What an instruction refers to, if it is a function: `call 1000 <name>`, `lea … # 1000 <name>`,
+/// or a word of the table of addresses, `call *0x10(%rip) # 2000 <table+0x8>`.
+fn target(
+    line: &str,
+    relocations: &HashMap<u64, Pointer>,
+    starts: &HashMap<u64, String>,
+) -> Option<String> {
+    let (before, name) = line.strip_suffix('>')?.rsplit_once(" <")?;
+    let address = before.rsplit(|c: char| !c.is_ascii_hexdigit()).next()?;
+    let address = u64::from_str_radix(address, 16).ok()?;
+    match relocations.get(&address) {
+        Some(Pointer::To(address)) => starts.get(address).cloned(),
+        Some(Pointer::Named(name)) => Some(name.clone()),
+        // A jump within a function is told as its name and an offset.
+        None => Some(name.split("+0x").next().unwrap_or(name).to_owned()),
+    }
+}
+
+/// Everything in `core` and `std` that ends in a panic, by a part of its name.
+fn is_panic(name: &str) -> bool {
+    let parts = [
+        "9panicking",
+        "unwrap_failed",
+        "expect_failed",
+        "slice_index_fail",
+        "slice_start_index",
+        "slice_end_index",
+        "slice_index_order",
+        "slice_error_fail",
+        "len_mismatch_fail",
+        "panic_already",
+        "panic_nounwind",
+        "rust_panic",
+        "begin_panic",
+        "handle_alloc_error",
+        "capacity_overflow",
+    ];
+    parts.iter().any(|part| name.contains(part))
+}
+
+/// What is taken on trust, because it is the standard library's own and on no hot path: the lock
+/// under which the processor is asked once what it can do, and the printing of numbers.
+fn is_trusted(name: &str) -> bool {
+    [
+        "4sync4once",
+        "4core3fmt",
+        "4core3num7flt2dec",
+        "4core3num6bignum",
+    ]
+    .iter()
+    .any(|part| name.contains(part))
+}
+
+fn readable(name: &str) -> String {
+    run(Command::new("c++filt").arg(name)).trim().to_owned()
+}
+
+/// Runs a tool and returns what it prints.
+fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| {
+        panic!("{command:?}: {error}; objdump and c++filt are in the package binutils")
+    });
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {errors}");
+    String::from_utf8(output.stdout).expect("tools print UTF-8")
+}

@@ -28,7 +28,7 @@ pub(crate) struct Item {
     pub(crate) spoken: bool,
     pub(crate) deleted: bool,
     /// Truncated at: content part and milliseconds.
-    pub(crate) truncated: Option<(u64, u64)>,
+    pub(crate) truncated: Vec<(u64, u64)>,
 }
 
 /// A scripted model.
@@ -151,7 +151,7 @@ impl Model {
                         id,
                         spoken,
                         deleted: false,
-                        truncated: None,
+                        truncated: Vec::new(),
                     });
                 }
                 Effect::Part(part) => active.part = Some(part),
@@ -204,7 +204,7 @@ impl Model {
             id: id.clone(),
             spoken: false,
             deleted: false,
-            truncated: None,
+            truncated: Vec::new(),
         });
         let words = json!({"type": "conversation.item.input_audio_transcription.completed",
             "item_id": id, "content_index": 0, "transcript": "Tuesday please.",
@@ -274,7 +274,7 @@ impl Model {
                     id,
                     spoken: false,
                     deleted: false,
-                    truncated: None,
+                    truncated: Vec::new(),
                 });
                 self.emit(json!({"type": "conversation.item.added", "item": item}));
                 self.emit(json!({"type": "conversation.item.done", "item": item}));
@@ -459,15 +459,15 @@ impl Model {
             return;
         };
         let mut held = self.clips[clip].held as u64 / 8;
-        if let Some((_, earlier)) = item.truncated {
-            held = held.min(earlier);
+        for &(cut, earlier) in &item.truncated {
+            held = if cut == part { held.min(earlier) } else { held };
         }
         if end > held {
             let message = format!("Audio content of {held}ms is already shorter than {end}ms");
             self.refuse(now, event, "invalid_value", &message);
             return;
         }
-        item.truncated = Some((part, end));
+        item.truncated.push((part, end));
         self.emit(json!({"type": "conversation.item.truncated", "item_id": id,
             "content_index": part, "audio_end_ms": end}));
     }

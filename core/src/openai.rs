@@ -12,7 +12,7 @@ use crate::{
     dialect::{Model, ModelCommand, ModelEvent},
 };
 
-pub use session::{NoiseReduction, SessionUpdate, TurnDetection};
+pub use session::{Eagerness, NoiseReduction, SessionUpdate, TurnDetection};
 
 /// OpenAI Realtime over WebSocket.
 ///

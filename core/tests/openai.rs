@@ -15,7 +15,7 @@ use trunkline::{
         AudioFormat, Model, ModelCommand, ModelEvent, ResponseStatus, Role, SessionState, Speaker,
         Usage,
     },
-    openai::{NoiseReduction, OpenAiRealtime, TurnDetection},
+    openai::{Eagerness, NoiseReduction, OpenAiRealtime, TurnDetection},
 };
 
 use cases::cases;
@@ -655,8 +655,10 @@ fn client_events() -> Vec<(String, Value)> {
     full.speed = Some(1.25);
     full.transcription_model = Some("gpt-transcribe");
     full.transcription_language = Some("en");
+    full.transcription_prompt = Some("Dr Okafor, Invisalign");
     full.noise_reduction = Some(NoiseReduction::NearField);
     full.turn_detection = TurnDetection::SemanticVad {
+        eagerness: Eagerness::Low,
         create_response: false,
         interrupt_response: true,
     };
@@ -673,9 +675,12 @@ fn client_events() -> Vec<(String, Value)> {
                 "input": {
                     "format": {"type": "audio/pcmu"},
                     "noise_reduction": {"type": "near_field"},
-                    "transcription": {"model": "gpt-transcribe", "language": "en"},
+                    "transcription": {
+                        "model": "gpt-transcribe", "language": "en",
+                        "prompt": "Dr Okafor, Invisalign",
+                    },
                     "turn_detection": {
-                        "type": "semantic_vad", "create_response": false,
+                        "type": "semantic_vad", "eagerness": "low", "create_response": false,
                         "interrupt_response": true,
                     },
                 },
@@ -686,6 +691,27 @@ fn client_events() -> Vec<(String, Value)> {
             "max_output_tokens": 1024,
             "tracing": null,
             "reasoning": {"effort": "low"},
+        }}),
+    );
+    let mut idle = SessionUpdate::default();
+    idle.turn_detection = idle_timeout(15_000);
+    event(
+        update_session(PCM, &idle),
+        json!({"type": "session.update", "event_id": "evt_1", "session": {
+            "type": "realtime",
+            "output_modalities": ["audio"],
+            "audio": {
+                "input": {
+                    "format": {"type": "audio/pcm", "rate": 24000},
+                    "transcription": null,
+                    "turn_detection": {
+                        "type": "server_vad", "threshold": 0.25, "prefix_padding_ms": 0,
+                        "silence_duration_ms": 200, "idle_timeout_ms": 15_000,
+                        "create_response": true, "interrupt_response": false,
+                    },
+                },
+                "output": {"format": {"type": "audio/pcm", "rate": 24000}},
+            },
         }}),
     );
     let mut manual = SessionUpdate::default();
@@ -1004,6 +1030,21 @@ fn a_session_the_server_would_refuse_is_not_written() {
     refuses("session.audio.input.transcription.language", |session| {
         session.transcription_language = Some("en");
     });
+    refuses("session.audio.input.transcription.prompt", |session| {
+        session.transcription_prompt = Some("names");
+    });
+    refuses(
+        "session.audio.input.turn_detection.idle_timeout_ms",
+        |session| {
+            session.turn_detection = idle_timeout(4_999);
+        },
+    );
+    refuses(
+        "session.audio.input.turn_detection.idle_timeout_ms",
+        |session| {
+            session.turn_detection = idle_timeout(30_001);
+        },
+    );
     refuses("session.tools", |session| {
         session.tools = RawJson::new("{}").ok()
     });
@@ -1064,4 +1105,15 @@ fn a_session_the_server_would_refuse_is_not_written() {
         session.extra = RawJson::new(r#"{"instructions":"x","tools":[],"prompt":null}"#).ok();
     };
     assert!(update(AudioFormat::Mulaw, extra).is_ok());
+}
+
+fn idle_timeout(ms: u32) -> TurnDetection {
+    TurnDetection::ServerVad {
+        threshold: 0.25,
+        prefix_padding_ms: 0,
+        silence_duration_ms: 200,
+        idle_timeout_ms: Some(ms),
+        create_response: true,
+        interrupt_response: false,
+    }
 }

@@ -65,7 +65,7 @@ impl Downlink {
         }
     }
 
-    /// Puts one delta at the end of the line.
+    /// Puts one delta at the end of the line; returns the samples that had no room there.
     pub(super) fn receive(
         &mut self,
         slab: &mut [u8],
@@ -73,7 +73,7 @@ impl Downlink {
         stats: &mut Stats,
         part: (Id, u32),
         audio: JsonStr<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<u64, Error> {
         let (item_id, content_index) = (part.0.as_str(), part.1);
         if self.part != Some(part) {
             self.finish(slab, stats);
@@ -116,7 +116,7 @@ impl Downlink {
         stats.received_samples += line_samples as u64;
         stats.downlink_dropped_samples += dropped as u64;
         self.note_depth(stats);
-        Ok(())
+        Ok(dropped as u64)
     }
 
     /// The content part is whole: what the filter still holds goes on the line, too.

@@ -49,6 +49,7 @@
 //! | one message | `Config::max_twilio_len`, `Config::max_openai_len` | [`Error::MessageTooLong`], not read |
 //! | content parts waiting to be heard | [`PlaybackLedger::MAX_PARTS`](crate::PlaybackLedger::MAX_PARTS) | [`Error::QueueFull`] |
 
+mod barge_in;
 mod carrier;
 mod config;
 mod downlink;

@@ -66,6 +66,13 @@ pub enum Event<'b> {
         /// Its whole length.
         audio_end: Duration,
     },
+    /// A single delta brought more audio than there was room for; its end was dropped.
+    AudioDropped {
+        /// The item.
+        item_id: &'b str,
+        /// How much was dropped.
+        duration: Duration,
+    },
     /// Words.
     Transcript {
         /// Whose.

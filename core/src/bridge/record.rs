@@ -110,6 +110,10 @@ impl Stored {
                 item_id: a,
                 audio_end: Duration::from_millis(x),
             },
+            AUDIO_DROPPED => Event::AudioDropped {
+                item_id: a,
+                duration: Duration::from_millis(x),
+            },
             TRANSCRIPT => Event::Transcript {
                 speaker: if x == 1 {
                     Speaker::Caller
@@ -225,3 +229,4 @@ pub(super) const MARK: u8 = 13;
 pub(super) const RESPONSE_DONE: u8 = 14;
 pub(super) const MODEL_ERROR: u8 = 15;
 pub(super) const OTHER: u8 = 16;
+pub(super) const AUDIO_DROPPED: u8 = 17;

@@ -15,8 +15,8 @@ pub struct JsonStr<'a> {
 }
 
 /// Whether a string has escapes. A whole word: strings are copied from the scanner through values
-/// into messages, and a copy of a word of which one byte was just written has to wait for it. With a
-/// `bool` here, reading a Twilio message takes twice as long.
+/// into messages, and a copy of a word of which one byte was just written has to wait for it. With
+/// bytes here and as the tag of a value, reading a Twilio message took 106 ns instead of 93.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 enum Escapes {

@@ -19,6 +19,8 @@ pub struct SessionUpdate<'a> {
     pub transcription_model: Option<&'a str>,
     /// The caller's language for transcription, as an ISO 639-1 code.
     pub transcription_language: Option<&'a str>,
+    /// Words to expect or a style to keep to, for the transcription model.
+    pub transcription_prompt: Option<&'a str>,
     /// Noise reduction on the caller's audio.
     pub noise_reduction: Option<NoiseReduction>,
     /// How turns are found.
@@ -44,6 +46,8 @@ pub enum TurnDetection {
         prefix_padding_ms: u32,
         /// Silence that ends a turn.
         silence_duration_ms: u32,
+        /// Silence after an answer that makes the model speak again, 5,000 to 30,000; or never.
+        idle_timeout_ms: Option<u32>,
         /// Answer by itself.
         create_response: bool,
         /// Stop answering by itself when the caller speaks.
@@ -51,6 +55,8 @@ pub enum TurnDetection {
     },
     /// By meaning.
     SemanticVad {
+        /// How soon a pause is taken for the end of the turn.
+        eagerness: Eagerness,
         /// Answer by itself.
         create_response: bool,
         /// Stop answering by itself when the caller speaks.
@@ -66,10 +72,26 @@ impl Default for TurnDetection {
             threshold: 0.5,
             prefix_padding_ms: 300,
             silence_duration_ms: 500,
+            idle_timeout_ms: None,
             create_response: true,
             interrupt_response: true,
         }
     }
+}
+
+/// How soon semantic turn detection takes a pause for the end of the turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Eagerness {
+    /// Waits up to 8 s.
+    Low,
+    /// Waits up to 4 s.
+    Medium,
+    /// Waits up to 2 s.
+    High,
+    /// As the server likes, now `Medium`.
+    #[default]
+    Auto,
 }
 
 /// Noise reduction on the caller's audio, before turn detection and the model.
@@ -111,7 +133,20 @@ impl SessionUpdate<'_> {
             self.transcription_language.is_none()
                 || self.transcription_model.is_some() && self.transcription_language != Some(""),
         )?;
-        if let TurnDetection::ServerVad { threshold, .. } = self.turn_detection {
+        require(
+            "session.audio.input.transcription.prompt",
+            self.transcription_prompt.is_none() || self.transcription_model.is_some(),
+        )?;
+        if let TurnDetection::ServerVad {
+            threshold,
+            idle_timeout_ms,
+            ..
+        } = self.turn_detection
+        {
+            require(
+                "session.audio.input.turn_detection.idle_timeout_ms",
+                idle_timeout_ms.is_none_or(|ms| (5_000..=30_000).contains(&ms)),
+            )?;
             require(
                 "session.audio.input.turn_detection.threshold",
                 (0.0..=1.0).contains(&threshold),
@@ -166,6 +201,9 @@ impl SessionUpdate<'_> {
             if let Some(language) = self.transcription_language {
                 writer.string_member("language", language);
             }
+            if let Some(prompt) = self.transcription_prompt {
+                writer.string_member("prompt", prompt);
+            }
             writer.raw("}");
         } else {
             writer.raw("null");
@@ -204,6 +242,7 @@ impl TurnDetection {
                 threshold,
                 prefix_padding_ms,
                 silence_duration_ms,
+                idle_timeout_ms,
                 create_response,
                 interrupt_response,
             } => {
@@ -213,13 +252,23 @@ impl TurnDetection {
                 writer.display(prefix_padding_ms);
                 writer.name("silence_duration_ms");
                 writer.display(silence_duration_ms);
+                if let Some(ms) = idle_timeout_ms {
+                    writer.name("idle_timeout_ms");
+                    writer.display(ms);
+                }
                 (create_response, interrupt_response)
             }
             Self::SemanticVad {
+                eagerness,
                 create_response,
                 interrupt_response,
             } => {
-                writer.raw(r#"{"type":"semantic_vad""#);
+                writer.raw(match eagerness {
+                    Eagerness::Low => r#"{"type":"semantic_vad","eagerness":"low""#,
+                    Eagerness::Medium => r#"{"type":"semantic_vad","eagerness":"medium""#,
+                    Eagerness::High => r#"{"type":"semantic_vad","eagerness":"high""#,
+                    Eagerness::Auto => r#"{"type":"semantic_vad","eagerness":"auto""#,
+                });
                 (create_response, interrupt_response)
             }
         };

@@ -56,34 +56,34 @@ pub(crate) struct Copy {
     pub(crate) lane: usize,
 }
 
-/// Pairs of taps with the lanes they multiply.
+/// Pairs of taps with the lanes they multiply, in one run per stream.
 pub(crate) struct Pass {
-    lanes: [u16; MAX_PAIRS],
+    runs: [Run; MAX_STREAMS],
     coefs: [i32; MAX_PAIRS * MAX_ROWS],
+}
+
+/// Pairs of taps for lanes at even distances.
+#[derive(Clone, Copy)]
+pub(crate) struct Run {
+    /// Lane of the first pair, counted from the group's oldest; the second stream's lanes begin at
+    /// [`STREAM`].
+    pub(crate) lane: usize,
+    /// Lanes from pair to pair: 1, or 2 where a lane reaches into the next group.
+    pub(crate) step: usize,
+    /// Place of the first pair among all.
+    start: usize,
     pairs: usize,
-    rows: usize,
 }
 
 impl Pass {
-    /// For each pair: its lane, counted from the group's oldest (the second stream's lanes from
-    /// [`STREAM`]), and per row two taps, the older sample's in the low half. `R` is the number of
-    /// rows.
+    /// The runs and their pairs, which are one lane of taps per row, the older sample's tap in the
+    /// low half. `R` is the number of rows.
     #[inline(always)]
-    pub(crate) fn pairs<const R: usize>(&self) -> impl Iterator<Item = (usize, &[i32; R])> {
+    pub(crate) fn runs<const R: usize>(&self) -> impl Iterator<Item = (&Run, &[[i32; R]])> {
         let coefs = self.coefs.as_chunks().0;
-        self.lanes[..self.pairs]
+        self.runs
             .iter()
-            .map(|&lane| usize::from(lane))
-            .zip(coefs)
-    }
-
-    /// As [`pairs`](Self::pairs), the number of rows known only now.
-    pub(crate) fn pairs_by(&self, rows: usize) -> impl Iterator<Item = (usize, &[i32])> {
-        let coefs = self.coefs.chunks_exact(rows);
-        self.lanes[..self.pairs]
-            .iter()
-            .map(|&lane| usize::from(lane))
-            .zip(coefs)
+            .map(move |run| (run, &coefs[run.start..][..run.pairs]))
     }
 }
 
@@ -99,7 +99,7 @@ pub(crate) const MAX_HISTORY: usize = 63;
 /// Largest [`Filter::rows`].
 pub(crate) const MAX_ROWS: usize = 3;
 
-const MAX_PAIRS: usize = 96;
+const MAX_PAIRS: usize = 100;
 
 pub(crate) static VOICE_8_24: Filter = Filter::new(&Design {
     half: &taps::VOICE_8_24,
@@ -271,43 +271,67 @@ impl Design {
 
     const fn pass(&self, rows: usize, coarse: bool) -> Pass {
         let history = self.history();
-        let mut pass = Pass {
-            lanes: [0; MAX_PAIRS],
-            coefs: [0; MAX_PAIRS * MAX_ROWS],
+        let none = Run {
+            lane: 0,
+            step: 1,
+            start: 0,
             pairs: 0,
-            rows,
         };
+        let mut pass = Pass {
+            runs: [none; MAX_STREAMS],
+            coefs: [0; MAX_PAIRS * MAX_ROWS],
+        };
+        let mut total = 0;
         let mut stream = 0;
         while stream < self.streams.len() {
-            let Pair { low, high } = self.streams[stream];
+            let pair = self.streams[stream];
             // A lane that reaches into the next group holds two neighbouring taps.
-            let stride = if high < self.group_in() { 1 } else { 2 };
+            let step = if pair.high < self.group_in() { 1 } else { 2 };
+            // Pairs of zeros are left out at both ends.
+            let mut run = Run {
+                lane: 0,
+                step,
+                start: total,
+                pairs: 0,
+            };
             let mut lane = 0;
+            let mut pairs = 0;
             while lane <= history {
                 let age = (history - lane) as isize;
                 let mut any = false;
                 let mut index = 0;
                 while index < rows {
-                    let row = self.row(index);
-                    let (a, b) = (self.tap(row, age, low), self.tap(row, age, high));
-                    let (a, b) = if coarse {
-                        (self.coarse(a), self.coarse(b))
-                    } else {
-                        (self.fine(a), self.fine(b))
-                    };
-                    pass.coefs[pass.pairs * rows + index] = pack(a, b);
-                    any |= a != 0 || b != 0;
+                    let coef = self.pair(self.row(index), age, pair, coarse);
+                    pass.coefs[(total + pairs) * rows + index] = coef;
+                    any |= coef != 0;
                     index += 1;
                 }
-                if any {
-                    pass.lanes[pass.pairs] = (stream * STREAM + lane) as u16;
-                    pass.pairs += 1;
+                if any && run.pairs == 0 {
+                    run.lane = stream * STREAM + lane;
                 }
-                lane += stride;
+                if any || run.pairs > 0 {
+                    pairs += 1;
+                }
+                if any {
+                    run.pairs = pairs;
+                }
+                lane += step;
             }
+            total += run.pairs;
+            pass.runs[stream] = run;
             stream += 1;
         }
+        assert!(total <= MAX_PAIRS);
         pass
+    }
+
+    const fn pair(&self, row: usize, age: isize, pair: Pair, coarse: bool) -> i32 {
+        let (low, high) = (self.tap(row, age, pair.low), self.tap(row, age, pair.high));
+        if coarse {
+            pack(self.coarse(low), self.coarse(high))
+        } else {
+            pack(self.fine(low), self.fine(high))
+        }
     }
 
     /// Panics unless every sum fits 32 bits for every 16-bit input, rounding included.
@@ -411,7 +435,7 @@ impl Pass {
     const fn sum(&self) -> i64 {
         let mut sum = 0;
         let mut index = 0;
-        while index < self.pairs * self.rows {
+        while index < self.coefs.len() {
             let (low, high) = unpack(self.coefs[index]);
             sum += low as i64 + high as i64;
             index += 1;

@@ -7,7 +7,7 @@ use fearless_simd::prelude::*;
 use fearless_simd::{Simd, dispatch};
 
 use super::Level;
-use crate::resample::filter::{BLOCK, Filter, MAX_STREAMS, Pass, STREAM, unpack};
+use crate::resample::filter::{BLOCK, Filter, MAX_STREAMS, Pass, Run, STREAM, unpack};
 
 /// Filters whole groups. `old` is the history and the samples of a group begun; `new` completes
 /// that and adds more; `dst` takes the outputs and its length says how many groups there are, at
@@ -27,38 +27,28 @@ pub(crate) fn run(level: Level, filter: &Filter, old: &[i16], new: &[i16], dst: 
 
 #[inline(always)]
 fn run_with<S: Simd>(simd: S, filter: &Filter, old: &[i16], new: &[i16], dst: &mut [i16]) {
-    let lanes = gather(filter, old, new);
-    let groups = dst.len() / filter.group_out;
-    match filter.rows {
-        1 => outputs(
-            filter,
-            &lanes,
-            &rows::<S, 1>(simd, filter, &lanes, groups),
-            dst,
-        ),
-        2 => outputs(
-            filter,
-            &lanes,
-            &rows::<S, 2>(simd, filter, &lanes, groups),
-            dst,
-        ),
-        _ => outputs(
-            filter,
-            &lanes,
-            &rows::<S, 3>(simd, filter, &lanes, groups),
-            dst,
-        ),
+    match (filter.streams.len(), filter.rows) {
+        (1, 1) => sized::<S, STREAM, 1>(simd, filter, old, new, dst),
+        (1, 2) => sized::<S, STREAM, 2>(simd, filter, old, new, dst),
+        (1, _) => sized::<S, STREAM, 3>(simd, filter, old, new, dst),
+        (_, 1) => sized::<S, { 2 * STREAM }, 1>(simd, filter, old, new, dst),
+        (_, 2) => sized::<S, { 2 * STREAM }, 2>(simd, filter, old, new, dst),
+        _ => unreachable!("two streams go down, to two outputs per group at most"),
     }
 }
 
 #[inline(always)]
-fn rows<S: Simd, const R: usize>(
+fn sized<S: Simd, const LANES: usize, const R: usize>(
     simd: S,
     filter: &Filter,
-    lanes: &Lanes,
-    groups: usize,
-) -> [[i16; BLOCK]; R] {
+    old: &[i16],
+    new: &[i16],
+    dst: &mut [i16],
+) {
+    let mut lanes = [0; LANES];
     let mut rows = [[0; BLOCK]; R];
+    let groups = dst.len() / filter.group_out;
+    gather(filter, old, new, &mut lanes);
     let mut base = 0;
     while base < groups {
         // The last vectors may run over the groups, never over a block: both steps divide it up.
@@ -70,7 +60,7 @@ fn rows<S: Simd, const R: usize>(
             base += 2 * S::i32s::LEN;
         }
     }
-    rows
+    outputs(filter, &lanes, &rows, dst);
 }
 
 #[inline(always)]
@@ -101,6 +91,7 @@ fn block<S: Simd, const R: usize, const B: usize>(
     }
 }
 
+/// Adds a pass to `B` vectors of sums for each row.
 #[inline(always)]
 fn accumulate<S: Simd, const R: usize, const B: usize>(
     simd: S,
@@ -108,11 +99,27 @@ fn accumulate<S: Simd, const R: usize, const B: usize>(
     lanes: &[i32],
     sums: &mut [[S::i32s; B]; R],
 ) {
-    for (lane, coefs) in pass.pairs::<R>() {
-        let lanes = &lanes[lane..lane + B * S::i32s::LEN];
+    for (run, coefs) in pass.runs::<R>() {
+        if S::i32s::LEN == 16 {
+            sliding(simd, run, coefs, &lanes[run.lane..], sums);
+        } else {
+            reloading(simd, run, coefs, &lanes[run.lane..], sums);
+        }
+    }
+}
+
+#[inline(always)]
+fn reloading<S: Simd, const R: usize, const B: usize>(
+    simd: S,
+    run: &Run,
+    coefs: &[[i32; R]],
+    lanes: &[i32],
+    sums: &mut [[S::i32s; B]; R],
+) {
+    for (at, coefs) in coefs.iter().enumerate() {
+        let mut lanes = lanes[at * run.step..][..B * S::i32s::LEN].chunks_exact(S::i32s::LEN);
         for b in 0..B {
-            let x = S::i32s::from_slice(simd, &lanes[b * S::i32s::LEN..(b + 1) * S::i32s::LEN]);
-            let x: S::i16s = x.bitcast();
+            let x = next(simd, &mut lanes);
             for r in 0..R {
                 let c: S::i16s = S::i32s::splat(simd, coefs[r]).bitcast();
                 sums[r][b] += x.pairwise_dot_product(c);
@@ -121,11 +128,53 @@ fn accumulate<S: Simd, const R: usize, const B: usize>(
     }
 }
 
+/// With vectors as wide as a cache line every load crosses into the next, and loads are the
+/// bottleneck. But the vector that one pair of taps needs for the second block is the one that the
+/// pair a vector further on needs for the first: these pairs are taken in turn while the vectors
+/// move through the registers.
+#[inline(always)]
+fn sliding<S: Simd, const R: usize, const B: usize>(
+    simd: S,
+    run: &Run,
+    coefs: &[[i32; R]],
+    lanes: &[i32],
+    sums: &mut [[S::i32s; B]; R],
+) {
+    let apart = S::i32s::LEN / run.step;
+    for first in 0..apart.min(coefs.len()) {
+        let mut lanes = lanes[first * run.step..].chunks_exact(S::i32s::LEN);
+        let mut x = [S::i16s::splat(simd, 0); B];
+        for x in &mut x[1..] {
+            *x = next(simd, &mut lanes);
+        }
+        for coefs in coefs[first..].iter().step_by(apart) {
+            for b in 1..B {
+                x[b - 1] = x[b];
+            }
+            x[B - 1] = next(simd, &mut lanes);
+            for r in 0..R {
+                let c: S::i16s = S::i32s::splat(simd, coefs[r]).bitcast();
+                for b in 0..B {
+                    sums[r][b] += x[b].pairwise_dot_product(c);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn next<'a, S: Simd>(simd: S, lanes: &mut impl Iterator<Item = &'a [i32]>) -> S::i16s {
+    let lanes = lanes
+        .next()
+        .expect("the buffer ends after the last block's newest lane");
+    S::i32s::from_slice(simd, lanes).bitcast()
+}
+
 /// Puts the computed rows and the copied one in order.
 #[inline(always)]
 fn outputs<const R: usize>(
     filter: &Filter,
-    lanes: &Lanes,
+    lanes: &[i32],
     rows: &[[i16; BLOCK]; R],
     dst: &mut [i16],
 ) {
@@ -153,7 +202,12 @@ fn outputs<const R: usize>(
 
 #[inline(always)]
 fn interleave<const N: usize>(rows: [&[i16; BLOCK]; N], dst: &mut [i16]) {
-    for (group, out) in dst.chunks_exact_mut(N).enumerate().take(BLOCK) {
+    let groups = dst.as_chunks_mut::<N>().0;
+    assert!(
+        groups.len() <= BLOCK,
+        "which lets the compiler drop the checks in the loop"
+    );
+    for (group, out) in groups.iter_mut().enumerate() {
         for (sample, row) in out.iter_mut().zip(rows) {
             *sample = row[group];
         }
@@ -162,8 +216,7 @@ fn interleave<const N: usize>(rows: [&[i16; BLOCK]; N], dst: &mut [i16]) {
 
 /// Lays the input out in lanes.
 #[inline(always)]
-fn gather(filter: &Filter, old: &[i16], new: &[i16]) -> Lanes {
-    let mut lanes = [0; MAX_STREAMS * STREAM];
+fn gather(filter: &Filter, old: &[i16], new: &[i16], lanes: &mut [i32]) {
     for (stream, &pair) in lanes.chunks_exact_mut(STREAM).zip(filter.streams) {
         // Constant places in the group let the compiler drop every bounds check in the loops.
         match (filter.group_in, pair.low, pair.high) {
@@ -176,7 +229,6 @@ fn gather(filter: &Filter, old: &[i16], new: &[i16]) -> Lanes {
             _ => unreachable!("every stream of every filter is above"),
         }
     }
-    lanes
 }
 
 #[inline(always)]
@@ -229,35 +281,47 @@ fn pack(low: i16, high: i16) -> i32 {
     i32::from(low as u16) | i32::from(high) << 16
 }
 
-type Lanes = [i32; MAX_STREAMS * STREAM];
-
 /// What the kernels compute.
 mod scalar {
-    use super::{Filter, gather, unpack};
+    use super::{Filter, MAX_STREAMS, Pass, STREAM, gather, unpack};
 
     pub(super) fn run(filter: &Filter, old: &[i16], new: &[i16], dst: &mut [i16]) {
-        let lanes = gather(filter, old, new);
+        match filter.rows {
+            1 => rows::<1>(filter, old, new, dst),
+            2 => rows::<2>(filter, old, new, dst),
+            _ => rows::<3>(filter, old, new, dst),
+        }
+    }
+
+    fn rows<const R: usize>(filter: &Filter, old: &[i16], new: &[i16], dst: &mut [i16]) {
+        let mut lanes = [0; MAX_STREAMS * STREAM];
+        gather(filter, old, new, &mut lanes);
         for (group, out) in dst.chunks_exact_mut(filter.group_out).enumerate() {
-            let mut sums = [filter.rounding(); 3];
-            for (lane, coefs) in filter.fine.pairs_by(filter.rows) {
-                for (sum, &coef) in sums.iter_mut().zip(coefs) {
-                    *sum += dot(lanes[group + lane], coef);
-                }
-            }
+            let lanes = &lanes[group..];
+            let mut sums = [filter.rounding(); R];
+            accumulate(&filter.fine, lanes, &mut sums);
             for sum in &mut sums {
                 *sum >>= filter.shift;
             }
-            for (lane, coefs) in filter.coarse.pairs_by(filter.rows) {
-                for (sum, &coef) in sums.iter_mut().zip(coefs) {
-                    *sum += dot(lanes[group + lane], coef);
-                }
-            }
+            accumulate(&filter.coarse, lanes, &mut sums);
             let mut sums = sums.iter();
             for (row, sample) in out.iter_mut().enumerate() {
                 *sample = match filter.copy {
-                    Some(copy) if copy.row == row => unpack(lanes[group + copy.lane]).0,
+                    Some(copy) if copy.row == row => unpack(lanes[copy.lane]).0,
                     _ => saturate(sums.next().map_or(0, |sum| sum >> filter.final_bits)),
                 };
+            }
+        }
+    }
+
+    fn accumulate<const R: usize>(pass: &Pass, lanes: &[i32], sums: &mut [i32; R]) {
+        for (run, coefs) in pass.runs::<R>() {
+            let mut at = run.lane;
+            for coefs in coefs {
+                for (sum, &coef) in sums.iter_mut().zip(coefs) {
+                    *sum += dot(lanes[at], coef);
+                }
+                at += run.step;
             }
         }
     }

@@ -79,6 +79,7 @@ pub(crate) fn session(create_response: bool, interrupt_response: bool) -> Sessio
         threshold: 0.5,
         prefix_padding_ms: 300,
         silence_duration_ms: 500,
+        idle_timeout_ms: None,
         create_response,
         interrupt_response,
     };

@@ -322,11 +322,11 @@ async fn speech_is_sent_at_the_speed_and_after_the_latency_asked_for() {
     let record = &server.sessions()[0];
     let response = &record.responses[0];
     let latency = response.first_delta.expect("audio") - response.created;
-    assert!(latency >= ms(100) && latency < ms(200), "{latency:?}");
+    assert!(latency >= ms(100) && latency < ms(400), "{latency:?}");
     let begin = response.created + ms(100);
     for delta in &record.deltas {
         let due = begin + Duration::from_micros(delta.first_sample * 1_000 / 24 / 5);
-        assert!(delta.time >= due && delta.time < due + ms(100), "{delta:?}");
+        assert!(delta.time >= due && delta.time < due + ms(300), "{delta:?}");
     }
 }
 
@@ -467,5 +467,5 @@ async fn silence_after_a_response_can_time_out() {
     assert!(record.responses[1].automatic);
     let waited = record.responses[1].created - record.responses[0].done.expect("done");
     // 400 ms to hear it, 5 s of silence.
-    assert!(waited >= ms(5_400) && waited < ms(5_600), "{waited:?}");
+    assert!(waited >= ms(5_400) && waited < ms(6_400), "{waited:?}");
 }

@@ -358,7 +358,7 @@ async fn a_session_ends_at_its_limit_and_is_pinged_until_then() {
             _ => {}
         }
     }
-    assert!((3..=6).contains(&pings), "{pings} pings");
+    assert!((2..=6).contains(&pings), "{pings} pings");
     assert_eq!(last["error"]["code"], "session_expired");
     let message = "Your session hit the maximum duration of 1 minutes.";
     assert_eq!(last["error"]["message"], message);
@@ -369,7 +369,7 @@ async fn a_session_ends_at_its_limit_and_is_pinged_until_then() {
     let records = server.shutdown().await;
     assert!(records[0].close.as_ref().expect("closed").by_server);
     let lasted = records[0].closed.expect("closed") - records[0].opened;
-    assert!(lasted >= ms(300) && lasted < ms(1_000), "{lasted:?}");
+    assert!(lasted >= ms(300) && lasted < ms(2_000), "{lasted:?}");
 }
 
 #[tokio::test]
@@ -475,7 +475,7 @@ async fn faults_happen_where_they_are_put() {
     };
     // What was due during the pause waits for its end.
     let pause = at("response.content_part.added") - at("conversation.item.added");
-    assert!(pause >= ms(300) && pause < ms(500), "{pause:?}");
+    assert!(pause >= ms(300) && pause < ms(1_000), "{pause:?}");
 }
 
 #[tokio::test]

@@ -169,7 +169,7 @@ impl Session {
             return;
         };
         self.speech_changed(false, self.input.ms(at), &item_id);
-        self.commit(start, at, item_id);
+        self.commit(start, at, item_id, true);
         if self
             .config
             .turn_detection()
@@ -212,7 +212,7 @@ impl Session {
             None => self.new_id("item"),
         };
         self.input.reset_vad();
-        self.commit(start, end, item_id);
+        self.commit(start, end, item_id, true);
         Ok(())
     }
 
@@ -223,7 +223,9 @@ impl Session {
         self.send("input_audio_buffer.cleared", json!({}));
     }
 
-    fn commit(&mut self, start: usize, end: usize, item_id: String) {
+    /// Makes an item of the audio between two positions. Only a turn that was `spoken` takes a
+    /// transcript from the script.
+    fn commit(&mut self, start: usize, end: usize, item_id: String, spoken: bool) {
         let format = self.input.format;
         self.input.start = end;
         let audio = self.input.audio(start, end);
@@ -243,16 +245,15 @@ impl Session {
             json!({ "previous_item_id": previous, "item_id": item_id }),
         );
         self.announce(&item_id);
-        let turns = self
+        if !spoken {
+            return;
+        }
+        let mut users = self
             .options
             .turns
             .iter()
-            .filter_map(|turn| turn.user.as_ref());
-        let text = turns
-            .clone()
-            .nth(self.user_turns)
-            .cloned()
-            .unwrap_or_default();
+            .filter_map(|turn| turn.user.clone());
+        let text = users.nth(self.user_turns).unwrap_or_default();
         self.user_turns += 1;
         if self.config.transcribes() {
             let (low, high) = self.options.transcription;
@@ -307,7 +308,7 @@ impl Session {
             "item_id": item_id,
         });
         self.send("input_audio_buffer.timeout_triggered", fields);
-        self.commit(start, end, item_id);
+        self.commit(start, end, item_id, false);
         self.respond(&json!({}), true);
     }
 

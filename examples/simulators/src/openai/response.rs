@@ -102,7 +102,8 @@ impl Session {
         }
         let now = options.clock.now();
         let begin = now + answer.latency.unwrap_or(options.latency);
-        let speed = answer.speed.unwrap_or(options.speed);
+        // Also makes a speed of what is no number.
+        let speed = answer.speed.unwrap_or(options.speed).max(MIN_SPEED);
         response.plan(
             begin,
             speed,
@@ -391,5 +392,7 @@ impl Session {
     }
 }
 
+/// Slower than this is a mistake.
+const MIN_SPEED: f64 = 0.01;
 /// Seen about this long after `response.done`.
 const RATE_LIMITS_DELAY: Duration = Duration::from_millis(40);

@@ -21,6 +21,7 @@ pub(super) enum Shape {
     Either(&'static Self, &'static Self),
     AudioFormat,
     Modalities,
+    Metadata,
 }
 
 impl Shape {
@@ -101,6 +102,7 @@ impl Shape {
                 result => result,
             },
             Self::AudioFormat => check_format(path, value),
+            Self::Metadata => check_metadata(path, value),
             Self::Modalities => match value {
                 Value::Array(list) if list.len() == 1 => {
                     Self::Choice(&["audio", "text"]).check(&format!("{path}[0]"), &list[0])
@@ -136,6 +138,28 @@ fn check_format(path: &str, value: &Value) -> Result<(), ApiError> {
     } else {
         G711.check(path, value)
     }
+}
+
+/// At most 16 pairs of keys up to 64 and values up to 512 characters.
+fn check_metadata(path: &str, value: &Value) -> Result<(), ApiError> {
+    let Value::Object(pairs) = value else {
+        return Err(ApiError::wrong_type(path, "an object", value));
+    };
+    if pairs.len() > 16 {
+        let message = format!("Invalid '{path}': too many properties. Expected at most 16.");
+        return Err(ApiError::new("object_above_max_properties", message).at(path));
+    }
+    for (key, value) in pairs {
+        let path = format!("{path}.{key}");
+        let Value::String(text) = value else {
+            return Err(ApiError::wrong_type(&path, "a string", value));
+        };
+        if key.chars().count() > 64 || text.chars().count() > 512 {
+            let message = format!("Invalid '{path}': string too long.");
+            return Err(ApiError::new("string_above_max_length", message).at(path));
+        }
+    }
+    Ok(())
 }
 
 /// The `session` object of a `session.update`. Source: schema RealtimeSessionCreateRequestGA of
@@ -276,7 +300,7 @@ pub(super) const RESPONSE: Shape = Shape::Object(&[
     ("parallel_tool_calls", Shape::Flag),
     ("reasoning", REASONING),
     ("max_output_tokens", MAX_TOKENS),
-    ("metadata", Shape::Any),
+    ("metadata", Shape::Nullable(&Shape::Metadata)),
     ("input", Shape::List(&Shape::Any)),
     ("prompt", Shape::Nullable(&PROMPT)),
 ]);

@@ -1,0 +1,159 @@
+//! The barge-in transaction: clear, cancel, cut, tell.
+
+use super::{
+    Bridge, MAX_MARK_NAME, record,
+    response::Purpose,
+    storage::{Record, Text},
+};
+use crate::{
+    Error,
+    dialect::{Carrier, CarrierCommand, Model, ModelCommand},
+    id::Id,
+    playback::Cut,
+};
+
+impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
+    pub(super) fn speech_started(&mut self, audio_start_ms: u64) -> Result<(), Error> {
+        let started = Record::new(record::SPEECH_STARTED, [audio_start_ms], &[]);
+        if self.config.barge_in {
+            let cancels = !self.dialog.interrupts_response;
+            self.interrupt_playback(cancels, Some(started))?;
+        } else {
+            self.push(started)?;
+        }
+        self.dialog.speech_started();
+        Ok(())
+    }
+
+    /// The barge-in transaction: clear, cancel, cut, tell. All of it is queued, or none.
+    pub(super) fn interrupt_playback(
+        &mut self,
+        cancels: bool,
+        started: Option<Record<'_>>,
+    ) -> Result<(), Error> {
+        let before = (self.outbox, self.stats);
+        let result = self.queue_interruption(cancels, started);
+        if result.is_err() {
+            (self.outbox, self.stats) = before;
+            return result;
+        }
+        if let Some(active) = self.dialog.interruptible() {
+            self.dialog.discard(active);
+        }
+        self.dialog.latency_probe = None;
+        self.downlink.clear(&mut self.stats);
+        self.downlink.marks.clear();
+        result
+    }
+
+    fn queue_interruption(
+        &mut self,
+        cancels: bool,
+        started: Option<Record<'_>>,
+    ) -> Result<(), Error> {
+        let Self {
+            outbox,
+            stats,
+            storage,
+            downlink,
+            dialog,
+            model,
+            carrier,
+            ..
+        } = self;
+        let slab = storage.as_mut();
+        let stream_sid = self.stream_sid.as_ref().map_or("", Id::as_str);
+
+        let ledger = &downlink.ledger;
+        if ledger.sent_samples() > ledger.heard_samples() {
+            outbox.push_with(slab, record::TO_TWILIO, |dst| {
+                carrier.write(stream_sid, CarrierCommand::Clear, dst)
+            })?;
+        }
+        let active = dialog.interruptible();
+        if let Some(active) = active.filter(|_| cancels) {
+            let event_id = dialog.event_id(Purpose::Cancel);
+            let command = ModelCommand::CancelResponse {
+                event_id: event_id.as_str(),
+                response_id: Some(active.as_str()),
+            };
+            outbox.push_with(slab, record::TO_OPENAI, |dst| model.write(command, dst))?;
+        }
+        for unheard in ledger.unheard() {
+            // Items of an earlier session are unknown to this one.
+            let cut = if unheard.start < dialog.line_start {
+                Cut::None
+            } else {
+                unheard.cut()
+            };
+            let item_id = unheard.item_id;
+            let (truncate, delete);
+            let command = match cut {
+                Cut::TruncateAt { audio_end_ms } => {
+                    let audio_end_ms = dialog.cut_at(&unheard, audio_end_ms)?;
+                    stats.truncated_items += 1;
+                    truncate = dialog.event_id(Purpose::Truncate);
+                    ModelCommand::TruncateItem {
+                        event_id: truncate.as_str(),
+                        item_id,
+                        content_index: unheard.content_index,
+                        audio_end_ms,
+                    }
+                }
+                Cut::Delete => {
+                    stats.deleted_items += 1;
+                    delete = dialog.event_id(Purpose::Delete);
+                    ModelCommand::DeleteItem {
+                        event_id: delete.as_str(),
+                        item_id,
+                    }
+                }
+                Cut::None => continue,
+            };
+            outbox.push_with(slab, record::TO_OPENAI, |dst| model.write(command, dst))?;
+        }
+        if let Some(started) = started {
+            outbox.push(slab, started)?;
+        }
+        // Marks that were never sent are flushed as surely as those at the carrier.
+        let mut marks = downlink.marks;
+        while let Some(mark) = marks.front(slab) {
+            let mut name = [0; MAX_MARK_NAME];
+            let [name, ..] = marks.pop(slab, &mark, &mut name)?;
+            outbox.push(slab, Record::new(record::MARK, [0], &[Text::Plain(name)]))?;
+        }
+        if let Some(first) = ledger.unheard().find(|unheard| unheard.received_ms > 0) {
+            stats.barge_ins += 1;
+            let numbers = [first.heard_ms, first.received_ms];
+            let texts = [Text::Plain(first.item_id)];
+            outbox.push(slab, Record::new(record::BARGE_IN, numbers, &texts))?;
+        }
+        Ok(())
+    }
+
+    /// An item of a discarded response that the model began before it knew.
+    pub(super) fn delete_item(&mut self, item_id: &str) -> Result<(), Error> {
+        let event_id = self.dialog.event_id(Purpose::Delete);
+        let command = ModelCommand::DeleteItem {
+            event_id: event_id.as_str(),
+            item_id,
+        };
+        self.push_to_model(command)?;
+        self.stats.deleted_items += 1;
+        Ok(())
+    }
+
+    pub(super) fn truncate_again(&mut self) -> Result<(), Error> {
+        self.stats.refused_cuts += 1;
+        let Some(cut) = self.dialog.cut_refused() else {
+            return Ok(());
+        };
+        let event_id = self.dialog.event_id(Purpose::Truncate);
+        self.push_to_model(ModelCommand::TruncateItem {
+            event_id: event_id.as_str(),
+            item_id: cut.item_id.as_str(),
+            content_index: cut.content_index,
+            audio_end_ms: cut.audio_end_ms,
+        })
+    }
+}

@@ -314,7 +314,6 @@ fn a_bridge_in_borrowed_storage_does_the_same() {
         }
         assert_eq!(outputs, exchange.outputs);
     }
-    drop(bridge);
     let short = storage.len() - 1;
     let refused = trunkline::Bridge::with_storage(config, &mut storage[..short]);
     let expected = trunkline::Error::BufferTooShort {

@@ -17,7 +17,7 @@ use std::{
 fn no_panic_is_reachable_from_the_hot_paths_of_codecs_and_parsers() {
     let code = Code::of(&build());
     let hot: Vec<&str> = code.functions_named("hot_").collect();
-    assert!(hot.len() >= 25, "{hot:?}");
+    assert!(hot.len() >= 21, "{hot:?}");
     let found: BTreeMap<String, BTreeSet<String>> = hot
         .iter()
         .flat_map(|root| code.panics_from(root))

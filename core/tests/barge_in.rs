@@ -2,12 +2,13 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use common::{
     Call, Cut, Ev, Input, Out, Reply, Say, Setup, conclude, config, judge::Truncation, ms, rng::Rng,
 };
 use proptest::prelude::*;
+use serde_json::Value;
 
 /// The barge-ins the application was told of: item and milliseconds.
 fn barge_ins(call: &Call) -> Vec<(String, u128)> {
@@ -212,6 +213,24 @@ fn a_part_is_cut_in_its_own_time() {
     };
     assert!((440..=650).contains(&end_ms), "{end_ms}");
     conclude(&call, 0);
+}
+
+#[test]
+fn an_item_of_which_one_part_was_heard_is_not_deleted() {
+    // The caller speaks at every moment around the seam of the two parts.
+    for after in (800..1_300).step_by(10) {
+        let say = Say::Speech {
+            parts: vec![8_000, 16_000],
+            words: "parts".into(),
+        };
+        let call = interrupted(Setup::mulaw(), Reply::items(vec![say]).speed(0), after);
+        assert!(
+            call.judge.deletions.is_empty(),
+            "after {after} ms: {}",
+            call.story()
+        );
+        conclude(&call, 0);
+    }
 }
 
 #[test]
@@ -486,7 +505,8 @@ enum Op {
     Speak,
     Fall,
     Turn {
-        reply: Vec<u32>,
+        /// The parts of each item in samples; none: a tool call.
+        reply: Vec<Vec<usize>>,
         speed: u64,
         think: u64,
     },
@@ -499,6 +519,17 @@ enum Op {
     StallTwilio(u64),
     StallModel(u64),
     Dtmf,
+    /// Answers the oldest tool call that is open.
+    Answer,
+}
+
+fn reply() -> impl Strategy<Value = Vec<Vec<usize>>> {
+    let parts = prop_oneof![
+        8 => prop::collection::vec(0_usize..24_000, 1),
+        1 => prop::collection::vec(0_usize..9_000, 2..4),
+        1 => Just(Vec::new()),
+    ];
+    prop::collection::vec(parts, 0..4)
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -506,7 +537,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (0_u64..1_500).prop_map(Op::Wait),
         3 => Just(Op::Speak),
         3 => Just(Op::Fall),
-        4 => (prop::collection::vec(0_u32..24_000, 1..4), 0_u64..10, 0_u64..400)
+        4 => (reply(), 0_u64..10, 0_u64..400)
             .prop_map(|(reply, speed, think)| Op::Turn { reply, speed, think }),
         2 => (1_u32..2_000, 0_u64..10).prop_map(|(ms, speed)| Op::Create { ms, speed }),
         1 => Just(Op::Interrupt),
@@ -514,6 +545,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (1_u64..600).prop_map(Op::StallTwilio),
         1 => (1_u64..600).prop_map(Op::StallModel),
         1 => Just(Op::Dtmf),
+        2 => Just(Op::Answer),
     ]
 }
 
@@ -546,6 +578,25 @@ fn setup() -> impl Strategy<Value = Setup> {
         )
 }
 
+fn tool_calls(call: &Call) -> Vec<String> {
+    call.events()
+        .filter_map(|event| match event {
+            Ev::ToolCall { call_id, .. } => Some(call_id.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Answers the tool call that was told after `answered` others, if it was.
+fn answer(call: &mut Call, answered: usize) -> bool {
+    let Some(call_id) = tool_calls(call).get(answered).cloned() else {
+        return false;
+    };
+    call.command(Input::ToolOutput(call_id, "\"done\"".into()))
+        .expect("the call is open");
+    true
+}
+
 proptest! {
     #![proptest_config(config(48))]
 
@@ -560,14 +611,19 @@ proptest! {
         let mut call = Call::started(setup);
         let cut = if as_text { Cut::Text(cut) } else { Cut::Bytes(cut) };
         let mut stalled = 0;
+        let (mut calls, mut answered) = (0, 0);
         for op in ops {
             match op {
                 Op::Wait(time) => call.run_for(ms(time)),
                 Op::Speak => call.speech_started(),
                 Op::Fall => call.speech_stopped(),
                 Op::Turn { reply, speed, think } => {
-                    let say = |samples: u32| {
-                        Say::Speech { parts: vec![samples as usize], words: "so".into() }
+                    let say = |parts: Vec<usize>| {
+                        if parts.is_empty() {
+                            calls += 1;
+                            return Say::call(&format!("call_{calls}"), "note", "{}");
+                        }
+                        Say::Speech { parts, words: "so".into() }
                     };
                     let reply = Reply::items(reply.into_iter().map(say).collect());
                     let reply = reply.speed(speed).think(ms(think)).cut(cut.clone());
@@ -589,6 +645,7 @@ proptest! {
                     call.from_model.stall(call.now + ms(time));
                     call.to_model.stall(call.now + ms(time));
                 }
+                Op::Answer => answered += usize::from(answer(&mut call, answered)),
                 Op::Dtmf => {
                     let text = call.caller.dtmf('5');
                     call.twilio_sends(text);
@@ -605,8 +662,23 @@ proptest! {
         } else {
             call.speech_stopped();
             call.run_until_quiet();
-            call.run_for(ms(1_000));
+            while answer(&mut call, answered) {
+                answered += 1;
+            }
+            let answered_at = call.now;
+            call.run_until_quiet();
             conclude(&call, 2 * stalled);
+            let ids = tool_calls(&call);
+            let unique: BTreeSet<_> = ids.iter().collect();
+            prop_assert_eq!(unique.len(), ids.len(), "a call told twice: {:?}", ids);
+            // An answer to tools that nobody asked for would be lost on the caller.
+            let asked = |(at, event): &(u64, Value)| {
+                *at >= answered_at && event["type"] == "conversation.item.create"
+            };
+            if call.model.commands.iter().any(asked) {
+                let create = call.model.commands.last().map(|(_, event)| &event["type"]);
+                prop_assert_eq!(create, Some(&Value::from("response.create")));
+            }
         }
     }
 }

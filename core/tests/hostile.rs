@@ -118,7 +118,7 @@ fn probe(call: &Call, index: usize, hostile: &str) -> bool {
     let mut bridge = Bridge::new(call.setup.config.clone());
     replay(&mut bridge, &call.log[..index]);
     let mut buf = vec![0; bridge.max_output_len()];
-    let before = (bridge.stats().clone(), bridge.poll_timeout());
+    let before = (*bridge.stats(), bridge.poll_timeout());
     let here = &call.log[index];
     let now = Duration::from_micros(here.at);
     let result = with_text(&here.input, hostile).apply(&mut bridge, now);
@@ -130,7 +130,7 @@ fn probe(call: &Call, index: usize, hostile: &str) -> bool {
         assert!(outputs.is_empty(), "refused, yet answered: {}", told());
         assert_eq!(
             before,
-            (bridge.stats().clone(), bridge.poll_timeout()),
+            (*bridge.stats(), bridge.poll_timeout()),
             "{}",
             told()
         );
@@ -157,14 +157,14 @@ fn probe_all(call: &Call, hostile: impl Fn(usize, &str) -> Vec<String>) -> usize
     for (index, exchange) in call.log.iter().enumerate() {
         let now = Duration::from_micros(exchange.at);
         if let Some(text) = text(&exchange.input) {
-            let before = (bridge.stats().clone(), bridge.poll_timeout());
+            let before = (*bridge.stats(), bridge.poll_timeout());
             for bad in hostile(index, text) {
                 let result = with_text(&exchange.input, &bad).apply(&mut bridge, now);
                 assert!(result.is_err(), "taken: {bad}");
                 assert_eq!(bridge.poll_output(&mut buf), Ok(None), "answered: {bad}");
                 refused += 1;
             }
-            assert_eq!(before, (bridge.stats().clone(), bridge.poll_timeout()));
+            assert_eq!(before, (*bridge.stats(), bridge.poll_timeout()));
         }
         assert_eq!(exchange.input.apply(&mut bridge, now), exchange.result);
         assert_eq!(drain(&mut bridge, &mut buf), exchange.outputs);

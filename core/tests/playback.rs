@@ -249,7 +249,7 @@ fn more_parts_than_fit_are_refused_and_change_nothing() {
 #[test]
 fn ids_that_no_model_makes_are_refused() {
     let mut ledger = PlaybackLedger::new(8_000);
-    for id in ["", "ü", &"x".repeat(64), "a\u{0}ü"] {
+    for id in ["", "ü", &"x".repeat(65), "a\u{0}ü"] {
         let refused = ledger.receive(id, 0, 80, 80);
         assert!(
             matches!(refused, Err(Error::InvalidField { .. })),
@@ -257,7 +257,7 @@ fn ids_that_no_model_makes_are_refused() {
         );
     }
     assert_eq!(ledger.received_samples(), 0);
-    ledger.receive(&"x".repeat(63), 0, 80, 80).unwrap();
+    ledger.receive(&"x".repeat(64), 0, 80, 80).unwrap();
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::common::{
     ms,
 };
 
-fn told<'a>(call: &'a Call, wanted: impl Fn(&Ev) -> bool) -> Vec<&'a Ev> {
+fn told(call: &Call, wanted: impl Fn(&Ev) -> bool) -> Vec<&Ev> {
     call.events().filter(|event| wanted(event)).collect()
 }
 

@@ -6,5 +6,6 @@ mod common;
 mod contract;
 mod downlink;
 mod events;
+mod limits;
 mod response;
 mod uplink;

@@ -50,19 +50,7 @@ impl Input {
             Self::Update {
                 creates,
                 interrupts,
-            } => {
-                let mut session = SessionUpdate::default();
-                session.instructions = Some("Be brief.");
-                session.turn_detection = TurnDetection::ServerVad {
-                    threshold: 0.5,
-                    prefix_padding_ms: 300,
-                    silence_duration_ms: 500,
-                    idle_timeout_ms: None,
-                    create_response: *creates,
-                    interrupt_response: *interrupts,
-                };
-                bridge.update_session(&session)
-            }
+            } => bridge.update_session(&session(*creates, *interrupts)),
             Self::CreateResponse(response) => {
                 let response = response.as_deref().map(RawJson::new).transpose()?;
                 bridge.create_response(response)
@@ -81,6 +69,21 @@ impl Input {
             _ => None,
         }
     }
+}
+
+/// The session that all calls have.
+pub(crate) fn session(create_response: bool, interrupt_response: bool) -> SessionUpdate<'static> {
+    let mut session = SessionUpdate::default();
+    session.instructions = Some("Be brief.");
+    session.turn_detection = TurnDetection::ServerVad {
+        threshold: 0.5,
+        prefix_padding_ms: 300,
+        silence_duration_ms: 500,
+        idle_timeout_ms: None,
+        create_response,
+        interrupt_response,
+    };
+    session
 }
 
 /// One output of the Bridge.

@@ -22,7 +22,8 @@ pub(crate) struct Judge {
     active: Option<String>,
     /// Characters of base64 the Bridge has got for each item and content part.
     received: HashMap<(String, u64), usize>,
-    cut: Vec<String>,
+    /// Items deleted, and parts of items truncated.
+    cut: Vec<(String, Option<u64>)>,
     /// μ-law bytes the Bridge has sent.
     sent: usize,
     pub(crate) interruptions: Vec<Interruption>,
@@ -91,6 +92,7 @@ impl Judge {
             Some(event) => self.is_late(event),
             None => false,
         };
+        let truncated_before = self.truncations.len();
         let mut rank = 0;
         for (index, output) in exchange.outputs.iter().enumerate() {
             let mut at_least = |next: u32, what: &str| {
@@ -147,10 +149,10 @@ impl Judge {
                         return Err("a delete without an interruption".into());
                     }
                     let id = client["item_id"].as_str().unwrap_or_default();
-                    if self.cut.iter().any(|cut| cut == id) {
+                    if self.cut.iter().any(|(cut, _)| cut == id) {
                         return Err(format!("{id} truncated or deleted before, now deleted"));
                     }
-                    self.cut.push(id.into());
+                    self.cut.push((id.into(), None));
                     self.deletions.push(id.into());
                 }
                 _ => {}
@@ -163,11 +165,8 @@ impl Judge {
                     if !(by_voice || by_hand) {
                         return Err("a barge-in that nothing asked for".into());
                     }
-                    let told = self
-                        .truncations
-                        .iter()
-                        .rev()
-                        .find(|cut| cut.item_id == *item_id);
+                    let mut here = self.truncations.iter().skip(truncated_before);
+                    let told = here.find(|cut| cut.item_id == *item_id);
                     let told = told.map_or(0, |cut| u128::from(cut.end_ms));
                     if audio_end.as_millis() != told {
                         return Err(format!("BargeIn says {audio_end:?}, the model {told} ms"));
@@ -221,13 +220,19 @@ impl Judge {
         let item_id = event["item_id"].as_str().unwrap_or_default().to_owned();
         let part = event["content_index"].as_u64().unwrap_or_default();
         let end_ms = event["audio_end_ms"].as_u64().unwrap_or_default();
-        if end_ms == 0 {
-            return Err(format!("{item_id} truncated at 0 instead of deleted"));
-        }
-        if self.cut.contains(&item_id) {
+        let others = self.cut.iter().filter(|(cut, _)| *cut == item_id);
+        let mut other_parts = others.map(|&(_, cut)| cut);
+        if other_parts
+            .clone()
+            .any(|cut| cut.is_none_or(|cut| cut == part))
+        {
             return Err(format!(
                 "{item_id} truncated or deleted before, now truncated"
             ));
+        }
+        // A later part of an item that stays can be emptied only this way.
+        if end_ms == 0 && part == 0 && other_parts.next().is_none() {
+            return Err(format!("{item_id} truncated at 0 instead of deleted"));
         }
         let chars = self
             .received
@@ -240,7 +245,7 @@ impl Judge {
                 "{item_id} truncated at {end_ms} ms of {samples} samples received"
             ));
         }
-        self.cut.push(item_id.clone());
+        self.cut.push((item_id.clone(), Some(part)));
         self.truncations.push(Truncation {
             at,
             item_id,
@@ -294,13 +299,13 @@ fn conclusion(call: &Call, slack_ms: usize) -> Result<(), String> {
             let held = call.model.clips[clip].held;
             let part = u64::from(call.model.clips[clip].part);
             let id = &item.id;
-            match item.truncated {
+            match item.truncated.iter().find(|(cut, _)| *cut == part) {
                 _ if item.deleted => {
                     if heard > bound + tolerance {
                         return Err(format!("{id} deleted after {heard} samples were heard"));
                     }
                 }
-                Some((cut, end_ms)) if cut == part => {
+                Some(&(_, end_ms)) => {
                     let end = end_ms as usize * 8;
                     if end > heard + tolerance {
                         return Err(format!("{id} cut at {end} samples, {heard} were heard"));
@@ -309,11 +314,6 @@ fn conclusion(call: &Call, slack_ms: usize) -> Result<(), String> {
                         return Err(format!(
                             "{id} cut at {end} samples, though {heard} were heard (bound {bound})"
                         ));
-                    }
-                }
-                Some((cut, _)) if cut < part => {
-                    if heard > bound + tolerance {
-                        return Err(format!("{id} cut before part {part}, which was heard"));
                     }
                 }
                 _ => {

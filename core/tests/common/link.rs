@@ -58,9 +58,8 @@ impl Link {
     }
 
     pub(crate) fn receive(&mut self, now: u64) -> Option<String> {
-        self.queue
-            .pop_front_if(|&mut (arrival, _)| arrival <= now)
-            .map(|(_, text)| text)
+        self.next_arrival().filter(|&arrival| arrival <= now)?;
+        self.queue.pop_front().map(|(_, text)| text)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

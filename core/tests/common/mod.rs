@@ -16,6 +16,9 @@ pub(crate) mod model;
 pub(crate) mod player;
 pub(crate) mod reply;
 pub(crate) mod rng;
+pub(crate) mod session;
+pub(crate) mod story;
+pub(crate) mod turns;
 pub(crate) mod wire;
 
 use proptest::test_runner::Config as ProptestConfig;

@@ -8,6 +8,7 @@ use trunkline::bridge::ModelAudio;
 use super::{
     audio::{Clip, bytes_per_sample},
     reply::{Effect, Reply, Step, done, steps},
+    session,
     wire::{decode, read_to_openai},
 };
 
@@ -28,7 +29,7 @@ pub(crate) struct Item {
     pub(crate) spoken: bool,
     pub(crate) deleted: bool,
     /// Truncated at: content part and milliseconds.
-    pub(crate) truncated: Option<(u64, u64)>,
+    pub(crate) truncated: Vec<(u64, u64)>,
 }
 
 /// A scripted model.
@@ -54,17 +55,17 @@ pub(crate) struct Model {
     pub(crate) refusals: Vec<(u64, String)>,
     /// Responses begun, in order.
     pub(crate) responses: Vec<String>,
-    active: Option<Active>,
+    pub(super) active: Option<Active>,
     calls: Vec<String>,
-    later: VecDeque<Step>,
+    pub(super) later: VecDeque<Step>,
     outbox: Vec<String>,
-    speaking: Option<String>,
-    quiet: usize,
-    next_item: usize,
+    pub(super) speaking: Option<String>,
+    pub(super) quiet: usize,
+    pub(super) next_item: usize,
     next_event: usize,
 }
 
-struct Active {
+pub(super) struct Active {
     id: String,
     steps: VecDeque<Step>,
     item: Option<String>,
@@ -73,18 +74,6 @@ struct Active {
 
 impl Model {
     pub(crate) fn new(format: ModelAudio) -> Self {
-        let pcm = json!({"type": "audio/pcm", "rate": 24_000});
-        let session = json!({"type": "realtime", "object": "realtime.session", "id": "sess_1",
-            "model": "gpt-realtime-2.1", "output_modalities": ["audio"], "instructions": "",
-            "tools": [], "tool_choice": "auto", "max_output_tokens": "inf", "tracing": null,
-            "truncation": "auto", "prompt": null, "expires_at": 1_795_170_000_u64,
-            "include": null, "audio": {
-                "input": {"format": pcm, "transcription": null, "noise_reduction": null,
-                    "turn_detection": {"type": "server_vad", "threshold": 0.5,
-                        "prefix_padding_ms": 300, "silence_duration_ms": 200,
-                        "idle_timeout_ms": null, "create_response": true,
-                        "interrupt_response": true}},
-                "output": {"format": pcm, "voice": "marin", "speed": 1.0}}});
         Self {
             format,
             vad: Vad::Script,
@@ -93,7 +82,7 @@ impl Model {
             setup: Some(5_000),
             formats: None,
             replies: VecDeque::new(),
-            session,
+            session: session::defaults(),
             input: Vec::new(),
             clips: Vec::new(),
             items: Vec::new(),
@@ -133,14 +122,11 @@ impl Model {
     }
 
     pub(crate) fn advance(&mut self, now: u64) {
-        while let Some(step) = self.later.pop_front_if(|step| step.at <= now) {
+        while let Some(step) = take_due(&mut self.later, now) {
             self.emit(step.event);
         }
-        loop {
-            let Some(active) = &mut self.active else {
-                break;
-            };
-            let Some(step) = active.steps.pop_front_if(|step| step.at <= now) else {
+        while let Some(active) = &mut self.active {
+            let Some(step) = take_due(&mut active.steps, now) else {
                 break;
             };
             match step.effect {
@@ -151,7 +137,7 @@ impl Model {
                         id,
                         spoken,
                         deleted: false,
-                        truncated: None,
+                        truncated: Vec::new(),
                     });
                 }
                 Effect::Part(part) => active.part = Some(part),
@@ -167,62 +153,6 @@ impl Model {
             }
             self.emit(step.event);
         }
-    }
-
-    /// The caller begins to speak. With the session's leave this stops the running response.
-    pub(crate) fn speech_started(&mut self, now: u64) {
-        self.advance(now);
-        let id = format!("item_{}", self.next_item);
-        self.next_item += 1;
-        let start = self.input_ms().saturating_sub(300);
-        let event = json!({"type": "input_audio_buffer.speech_started",
-            "audio_start_ms": start, "item_id": id});
-        self.emit(event);
-        self.speaking = Some(id);
-        if self.interrupts_response {
-            self.cancel("turn_detected");
-        }
-    }
-
-    /// The caller has stopped: the turn is committed and, with the session's leave, answered.
-    pub(crate) fn speech_stopped(&mut self, now: u64) {
-        self.advance(now);
-        let Some(id) = self.speaking.take() else {
-            return;
-        };
-        let end = self.input_ms();
-        self.emit(json!({"type": "input_audio_buffer.speech_stopped",
-            "audio_end_ms": end, "item_id": id}));
-        self.emit(json!({"type": "input_audio_buffer.committed",
-            "previous_item_id": null, "item_id": id}));
-        let item = json!({"id": id, "object": "realtime.item", "type": "message",
-            "status": "completed", "role": "user",
-            "content": [{"type": "input_audio", "transcript": null}]});
-        self.emit(json!({"type": "conversation.item.added", "item": item}));
-        self.emit(json!({"type": "conversation.item.done", "item": item}));
-        self.items.push(Item {
-            id: id.clone(),
-            spoken: false,
-            deleted: false,
-            truncated: None,
-        });
-        let words = json!({"type": "conversation.item.input_audio_transcription.completed",
-            "item_id": id, "content_index": 0, "transcript": "Tuesday please.",
-            "usage": {"type": "duration", "seconds": 1.5}});
-        self.later.push_back(Step {
-            at: now + 150_000,
-            event: words,
-            effect: Effect::None,
-        });
-        self.later.make_contiguous().sort_by_key(|step| step.at);
-        if self.creates_response && self.active.is_none() {
-            self.respond(now);
-        }
-    }
-
-    /// Whether the caller's turn is open.
-    pub(crate) fn hears_speech(&self) -> bool {
-        self.speaking.is_some()
     }
 
     /// Whether a response is being made.
@@ -274,7 +204,7 @@ impl Model {
                     id,
                     spoken: false,
                     deleted: false,
-                    truncated: None,
+                    truncated: Vec::new(),
                 });
                 self.emit(json!({"type": "conversation.item.added", "item": item}));
                 self.emit(json!({"type": "conversation.item.done", "item": item}));
@@ -340,7 +270,7 @@ impl Model {
     }
 
     fn update(&mut self, now: u64, event: &Value) {
-        merge(&mut self.session, &event["session"]);
+        session::merge(&mut self.session, &event["session"]);
         let detection = &self.session["audio"]["input"]["turn_detection"];
         self.creates_response = detection["create_response"].as_bool().unwrap_or(false);
         self.interrupts_response = detection["interrupt_response"].as_bool().unwrap_or(false);
@@ -361,7 +291,7 @@ impl Model {
         }
     }
 
-    fn respond(&mut self, now: u64) {
+    pub(super) fn respond(&mut self, now: u64) {
         let reply = self
             .replies
             .pop_front()
@@ -387,7 +317,7 @@ impl Model {
     }
 
     /// Ends the running response, its open part and item first.
-    fn cancel(&mut self, reason: &str) {
+    pub(super) fn cancel(&mut self, reason: &str) {
         let Some(active) = self.active.take() else {
             return;
         };
@@ -459,61 +389,21 @@ impl Model {
             return;
         };
         let mut held = self.clips[clip].held as u64 / 8;
-        if let Some((_, earlier)) = item.truncated {
-            held = held.min(earlier);
+        for &(cut, earlier) in &item.truncated {
+            held = if cut == part { held.min(earlier) } else { held };
         }
         if end > held {
             let message = format!("Audio content of {held}ms is already shorter than {end}ms");
             self.refuse(now, event, "invalid_value", &message);
             return;
         }
-        item.truncated = Some((part, end));
+        item.truncated.push((part, end));
         self.emit(json!({"type": "conversation.item.truncated", "item_id": id,
             "content_index": part, "audio_end_ms": end}));
     }
-
-    fn listen(&mut self, now: u64, audio: &[u8], silence_ms: usize) {
-        let (rate, loud): (usize, Vec<bool>) = if self.format == ModelAudio::Mulaw {
-            (8, audio.iter().map(|byte| byte & 0x7F != 0x7F).collect())
-        } else {
-            let sample = |pair: &[u8]| i16::from_le_bytes([pair[0], pair[1]]);
-            (
-                24,
-                audio
-                    .chunks_exact(2)
-                    .map(|pair| sample(pair).unsigned_abs() > 200)
-                    .collect(),
-            )
-        };
-        for loud in loud {
-            if loud {
-                self.quiet = 0;
-                if self.speaking.is_none() {
-                    self.speech_started(now);
-                }
-            } else {
-                self.quiet += 1;
-                if self.quiet == silence_ms * rate && self.speaking.is_some() {
-                    self.speech_stopped(now);
-                }
-            }
-        }
-    }
 }
 
-/// Objects are merged member by member, anything else is replaced.
-fn merge(into: &mut Value, from: &Value) {
-    match (into, from) {
-        (Value::Object(into), Value::Object(from)) => {
-            for (key, value) in from {
-                // A format is one value: the old one's rate must not survive in the new one.
-                if key == "format" {
-                    into.insert(key.clone(), value.clone());
-                } else {
-                    merge(into.entry(key.clone()).or_insert(Value::Null), value);
-                }
-            }
-        }
-        (into, from) => *into = from.clone(),
-    }
+fn take_due(steps: &mut VecDeque<Step>, now: u64) -> Option<Step> {
+    steps.front().filter(|step| step.at <= now)?;
+    steps.pop_front()
 }

@@ -258,10 +258,10 @@ fn locate(
         let same = common(bytes, rest);
         (same > 0 && same >= bytes.len().min(rest.len()).min(8)).then_some(same)
     };
-    if let Some(place) = cursor {
-        if let Some(same) = agrees(&clips[place.clip].made()[place.offset..]) {
-            return Ok((Some(place), same));
-        }
+    if let Some(place) = cursor
+        && let Some(same) = agrees(&clips[place.clip].made()[place.offset..])
+    {
+        return Ok((Some(place), same));
     }
     let after = cursor.unwrap_or(Place { clip: 0, offset: 0 });
     let silence = bytes.iter().take_while(|&&byte| byte == 0xFF).count();

@@ -1,0 +1,96 @@
+//! How the model hears the caller's turns begin and end.
+
+use serde_json::json;
+use trunkline::bridge::ModelAudio;
+
+use super::{
+    model::{Item, Model},
+    reply::{Effect, Step},
+};
+
+impl Model {
+    /// The caller begins to speak. With the session's leave this stops the running response.
+    pub(crate) fn speech_started(&mut self, now: u64) {
+        self.advance(now);
+        let id = format!("item_{}", self.next_item);
+        self.next_item += 1;
+        let start = self.input_ms().saturating_sub(300);
+        let event = json!({"type": "input_audio_buffer.speech_started",
+            "audio_start_ms": start, "item_id": id});
+        self.emit(event);
+        self.speaking = Some(id);
+        if self.interrupts_response {
+            self.cancel("turn_detected");
+        }
+    }
+
+    /// The caller has stopped: the turn is committed and, with the session's leave, answered.
+    pub(crate) fn speech_stopped(&mut self, now: u64) {
+        self.advance(now);
+        let Some(id) = self.speaking.take() else {
+            return;
+        };
+        let end = self.input_ms();
+        self.emit(json!({"type": "input_audio_buffer.speech_stopped",
+            "audio_end_ms": end, "item_id": id}));
+        self.emit(json!({"type": "input_audio_buffer.committed",
+            "previous_item_id": null, "item_id": id}));
+        let item = json!({"id": id, "object": "realtime.item", "type": "message",
+            "status": "completed", "role": "user",
+            "content": [{"type": "input_audio", "transcript": null}]});
+        self.emit(json!({"type": "conversation.item.added", "item": item}));
+        self.emit(json!({"type": "conversation.item.done", "item": item}));
+        self.items.push(Item {
+            id: id.clone(),
+            spoken: false,
+            deleted: false,
+            truncated: Vec::new(),
+        });
+        let words = json!({"type": "conversation.item.input_audio_transcription.completed",
+            "item_id": id, "content_index": 0, "transcript": "Tuesday please.",
+            "usage": {"type": "duration", "seconds": 1.5}});
+        self.later.push_back(Step {
+            at: now + 150_000,
+            event: words,
+            effect: Effect::None,
+        });
+        self.later.make_contiguous().sort_by_key(|step| step.at);
+        if self.creates_response && self.active.is_none() {
+            self.respond(now);
+        }
+    }
+
+    /// Whether the caller's turn is open.
+    pub(crate) fn hears_speech(&self) -> bool {
+        self.speaking.is_some()
+    }
+
+    /// Finds turns in audio just appended: anything but silence is speech.
+    pub(super) fn listen(&mut self, now: u64, audio: &[u8], silence_ms: usize) {
+        let (rate, loud): (usize, Vec<bool>) = if self.format == ModelAudio::Mulaw {
+            (8, audio.iter().map(|byte| byte & 0x7F != 0x7F).collect())
+        } else {
+            let sample = |pair: &[u8]| i16::from_le_bytes([pair[0], pair[1]]);
+            (
+                24,
+                audio
+                    .chunks_exact(2)
+                    .map(|pair| sample(pair).unsigned_abs() > 200)
+                    .collect(),
+            )
+        };
+        for loud in loud {
+            if loud {
+                self.quiet = 0;
+                if self.speaking.is_none() {
+                    self.speech_started(now);
+                }
+            } else {
+                self.quiet += 1;
+                if self.quiet == silence_ms * rate && self.speaking.is_some() {
+                    self.speech_stopped(now);
+                }
+            }
+        }
+    }
+}

@@ -11,6 +11,16 @@
 //! would. This is not the conversion by number of tables 3 and 4 of the Recommendation, which for
 //! some codes lands one step away.
 //!
+//! ```
+//! use trunkline::mulaw;
+//!
+//! let caller = [mulaw::SILENCE; 160]; // 20 ms
+//! let mut pcm = [1_i16; 160];
+//! mulaw::decode(&caller, &mut pcm)?;
+//! assert_eq!(pcm, [0; 160]);
+//! # Ok::<(), trunkline::Error>(())
+//! ```
+//!
 //! Nothing here keeps state or allocates. Source of all constants: ITU-T G.711 (11/1988), tables
 //! 1a to 2b, and for the left-justified 16-bit form ITU-T G.191 (03/2023), module G711.
 

@@ -5,6 +5,15 @@
 //! depend on how the input was cut: any partition of it gives the same samples, bit for bit, on
 //! every machine. Nothing here allocates, and a filter's whole state is a few hundred bytes.
 //!
+//! ```
+//! use trunkline::Upsampler;
+//!
+//! let mut up = Upsampler::new();
+//! let mut wide = [0_i16; 480];
+//! assert_eq!(up.process(&[0; 160], &mut wide)?, 480); // 20 ms
+//! # Ok::<(), trunkline::Error>(())
+//! ```
+//!
 //! | type | ratio | pass band | stop band | delay |
 //! |---|---|---|---|---|
 //! | [`Upsampler`] | 8 → 24 kHz | 3.4 kHz | from 4.6 kHz | 2.21 ms |
@@ -16,6 +25,7 @@
 //! Stop bands are at least 84 dB down (8 kHz up: 86 dB), pass bands flat within 0.004 dB. Between
 //! the two a Voice filter passes through −6 dB at half the lower rate, so the part from 3.4 to
 //! 4.0 kHz, outside the telephone band, is partly mirrored; where that matters, take Sharp.
+//! `benches/report/` has the curves, drawn from the running filters.
 
 use core::fmt;
 
@@ -30,6 +40,7 @@ pub use self::any_rate::AnyRate;
 
 #[cfg(feature = "any-rate")]
 mod any_rate;
+mod design;
 pub(crate) mod filter;
 mod stream;
 mod taps;
@@ -38,7 +49,7 @@ mod taps;
 ///
 /// Every third sample out is a sample of the input, untouched. State: the last 35 samples.
 #[derive(Clone)]
-pub struct Upsampler(Stream<{ kept(&filter::VOICE_8_24) }>);
+pub struct Upsampler(Stream<{ kept(&design::VOICE_8_24) }>);
 
 impl Upsampler {
     /// Group delay in output samples: 2.21 ms. The input sample `n` is output sample
@@ -47,14 +58,14 @@ impl Upsampler {
 
     /// Starts with silence before the first sample.
     pub fn new() -> Self {
-        Self(Stream::new(&filter::VOICE_8_24))
+        Self(Stream::new(&design::VOICE_8_24))
     }
 
     /// As [`new`](Self::new), on this level.
     #[cfg(any(test, feature = "internal"))]
     #[doc(hidden)]
     pub fn with_level(level: Level) -> Self {
-        Self(Stream::with_level(&filter::VOICE_8_24, level))
+        Self(Stream::with_level(&design::VOICE_8_24, level))
     }
 
     /// Takes all of `src`, 8 kHz, and writes `3 * src.len()` samples at 24 kHz to the start of
@@ -96,7 +107,7 @@ impl Upsampler {
 ///
 /// State: the last 107 samples, and up to two that do not make a whole output yet.
 #[derive(Clone)]
-pub struct Downsampler(Stream<{ kept(&filter::VOICE_24_8) }>);
+pub struct Downsampler(Stream<{ kept(&design::VOICE_24_8) }>);
 
 impl Downsampler {
     /// Group delay in output samples: 2.13 ms. The input sample `3 * n` is output sample
@@ -105,14 +116,14 @@ impl Downsampler {
 
     /// Starts with silence before the first sample.
     pub fn new() -> Self {
-        Self(Stream::new(&filter::VOICE_24_8))
+        Self(Stream::new(&design::VOICE_24_8))
     }
 
     /// As [`new`](Self::new), on this level.
     #[cfg(any(test, feature = "internal"))]
     #[doc(hidden)]
     pub fn with_level(level: Level) -> Self {
-        Self(Stream::with_level(&filter::VOICE_24_8, level))
+        Self(Stream::with_level(&design::VOICE_24_8, level))
     }
 
     /// Takes all of `src`, 24 kHz, and writes [`output_len`](Self::output_len) samples at 8 kHz to
@@ -165,7 +176,7 @@ pub enum Profile {
 /// Any of the fixed ratios, chosen at run time.
 #[derive(Clone)]
 pub struct Resampler {
-    stream: Stream<{ kept(&filter::SHARP_24_8) }>,
+    stream: Stream<{ kept(&design::SHARP_24_8) }>,
     from_hz: u32,
     to_hz: u32,
 }
@@ -296,18 +307,18 @@ impl fmt::Debug for Resampler {
 
 fn fixed_ratio(from_hz: u32, to_hz: u32, profile: Profile) -> Result<&'static Filter, Error> {
     Ok(match (from_hz, to_hz, profile) {
-        (8_000, 24_000, Profile::Voice) => &filter::VOICE_8_24,
-        (24_000, 8_000, Profile::Voice) => &filter::VOICE_24_8,
-        (8_000, 16_000, Profile::Voice) => &filter::VOICE_8_16,
-        (16_000, 8_000, Profile::Voice) => &filter::VOICE_16_8,
-        (16_000, 24_000, Profile::Voice) => &filter::VOICE_16_24,
-        (24_000, 16_000, Profile::Voice) => &filter::VOICE_24_16,
-        (8_000, 24_000, Profile::Sharp) => &filter::SHARP_8_24,
-        (24_000, 8_000, Profile::Sharp) => &filter::SHARP_24_8,
+        (8_000, 24_000, Profile::Voice) => &design::VOICE_8_24,
+        (24_000, 8_000, Profile::Voice) => &design::VOICE_24_8,
+        (8_000, 16_000, Profile::Voice) => &design::VOICE_8_16,
+        (16_000, 8_000, Profile::Voice) => &design::VOICE_16_8,
+        (16_000, 24_000, Profile::Voice) => &design::VOICE_16_24,
+        (24_000, 16_000, Profile::Voice) => &design::VOICE_24_16,
+        (8_000, 24_000, Profile::Sharp) => &design::SHARP_8_24,
+        (24_000, 8_000, Profile::Sharp) => &design::SHARP_24_8,
         _ => return Err(Error::UnsupportedRate { from_hz, to_hz }),
     })
 }
 
 // The published constants are the filters' own.
-const _: () = assert!(Upsampler::DELAY == filter::VOICE_8_24.delay);
-const _: () = assert!(Downsampler::DELAY == filter::VOICE_24_8.delay);
+const _: () = assert!(Upsampler::DELAY == design::VOICE_8_24.delay);
+const _: () = assert!(Downsampler::DELAY == design::VOICE_24_8.delay);

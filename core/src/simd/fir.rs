@@ -120,9 +120,9 @@ fn reloading<S: Simd, const R: usize, const B: usize>(
         let mut lanes = lanes[at * run.step..][..B * S::i32s::LEN].chunks_exact(S::i32s::LEN);
         for b in 0..B {
             let x = next(simd, &mut lanes);
-            for r in 0..R {
-                let c: S::i16s = S::i32s::splat(simd, coefs[r]).bitcast();
-                sums[r][b] += x.pairwise_dot_product(c);
+            for (sums, &coef) in sums.iter_mut().zip(coefs) {
+                let c: S::i16s = S::i32s::splat(simd, coef).bitcast();
+                sums[b] += x.pairwise_dot_product(c);
             }
         }
     }

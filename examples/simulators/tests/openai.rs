@@ -469,3 +469,64 @@ async fn silence_after_a_response_can_time_out() {
     // 400 ms to hear it, 5 s of silence.
     assert!(waited >= ms(5_400) && waited < ms(6_400), "{waited:?}");
 }
+
+#[tokio::test]
+async fn a_response_may_hold_several_items_and_a_cancelled_one_those_it_began() {
+    let answer = Answer::speech(tone(200), "Let me see.")
+        .then_tool("look_up", "{}")
+        .then_speech(Speech::tone(440.0, -10.0, ms(4_000)), "Here it is.");
+    let whole = Turn::unasked(answer.clone());
+    let slow = Turn::unasked(Answer {
+        speed: Some(1.0),
+        ..answer
+    });
+    let server = start(options(vec![whole, slow])).await;
+    let mut client = Client::open(&server).await;
+    client.send(json!({ "type": "response.create" })).await;
+    let done = client.until("response.done").await;
+    let output = done["response"]["output"].as_array().expect("items");
+    let kinds: Vec<_> = output
+        .iter()
+        .map(|item| item["type"].as_str().expect("text"))
+        .collect();
+    assert_eq!(kinds, ["message", "function_call", "message"]);
+    let opened: Vec<_> = client
+        .seen
+        .iter()
+        .filter(|event| event["type"] == "response.output_item.added")
+        .map(|event| (event["output_index"].clone(), event["item"]["id"].clone()))
+        .collect();
+    let listed: Vec<_> = output
+        .iter()
+        .enumerate()
+        .map(|(n, item)| (json!(n), item["id"].clone()))
+        .collect();
+    assert_eq!(opened, listed);
+    assert_eq!(audio_of(&client, &output[2]["id"]).len(), 4_000 * 48);
+    client.kinds();
+
+    client.send(json!({ "type": "response.create" })).await;
+    client.until("response.function_call_arguments.done").await;
+    client.send(json!({ "type": "response.cancel" })).await;
+    let done = client.until("response.done").await;
+    let output = done["response"]["output"].as_array().expect("items");
+    let kinds: Vec<_> = output
+        .iter()
+        .map(|item| (item["type"].as_str(), item["status"].as_str()))
+        .collect();
+    assert_eq!(
+        kinds[..2],
+        [
+            (Some("message"), Some("completed")),
+            (Some("function_call"), Some("completed"))
+        ]
+    );
+    assert!(
+        kinds[2..]
+            .iter()
+            .all(|it| *it == (Some("message"), Some("incomplete"))),
+        "{kinds:?}"
+    );
+    let ids = &server.sessions()[0].responses[1].item_ids;
+    assert_eq!(ids.len(), output.len());
+}

@@ -94,3 +94,12 @@ def test_bad_arguments_are_explained(tmp_path):
     for text in ['{"turns":[{"speach":"a.wav"}]}', '{"turns":[],"faults":[{"sending":"error"}]}']:
         script.write_text(text, encoding="utf-8")
         assert run("openai", "--script", str(script)).returncode == 2
+
+
+def test_the_script_in_the_help_is_one(realtime, tmp_path):
+    for name in ("greeting.wav", "free.wav"):
+        write_tone(tmp_path / name, 0.1)
+    text = run("openai", "--help").stdout
+    script = json.loads(text[text.index("{") : text.rindex("}") + 1])
+    assert len(script["turns"]) == 4 and len(script["faults"]) == 5
+    assert realtime(script).startswith("ws://127.0.0.1:")

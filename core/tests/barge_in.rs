@@ -307,6 +307,23 @@ fn an_item_that_begins_after_the_interruption_is_deleted_too() {
 }
 
 #[test]
+fn a_part_that_begins_after_the_interruption_is_cut_too() {
+    let mut setup = Setup {
+        interrupts_response: false,
+        ..Setup::mulaw()
+    };
+    setup.delays = [ms(20), ms(20), ms(100), ms(400)];
+    let say = Say::Speech {
+        parts: vec![8_000, 24_000],
+        words: "parts".into(),
+    };
+    // The second part begins while the cancel is on its way.
+    let call = interrupted(setup, Reply::items(vec![say]).speed(1), 800);
+    assert!(call.model.clips[1].held > 0);
+    conclude(&call, 0);
+}
+
+#[test]
 fn a_cancel_is_sent_only_where_the_server_does_not_cancel_by_itself() {
     for (interrupts, speed, cancels) in [(true, 1, 0), (true, 0, 0), (false, 1, 1), (false, 0, 0)] {
         let setup = Setup {

@@ -3,9 +3,11 @@
 mod common;
 
 use common::{
-    Reply,
+    Call, Input, Reply, Setup,
     audio::{Clip, tone},
-    model::Model,
+    io::{Exchange, Out},
+    judge::{Judge, conclusion},
+    model::{Item, Model},
     ms,
     player::Player,
     wire::{ToTwilio, encode, read_to_openai, read_to_twilio},
@@ -238,4 +240,119 @@ fn the_model_makes_one_response_at_a_time_and_stops_it_when_the_caller_speaks() 
         model.clips[0].held
     );
     assert!(!model.is_responding());
+}
+
+/// A call with a barge-in in the middle of an item and all of another one heard.
+fn judged() -> Call {
+    let mut call = Call::started(Setup::mulaw());
+    call.model.replies.push_back(Reply::speech(3_000));
+    call.turn();
+    call.run_for(ms(1_500));
+    call.model.replies.push_back(Reply::speech(500));
+    call.turn();
+    call.run_until_quiet();
+    assert_eq!(conclusion(&call, 0), Ok(()));
+    assert_eq!(call.judge.truncations.len(), 1);
+    call
+}
+
+#[test]
+fn the_judge_objects_to_an_item_cut_too_late_too_early_or_not_at_all() {
+    let objects = |change: &dyn Fn(&mut Call)| {
+        let mut call = judged();
+        change(&mut call);
+        assert!(conclusion(&call, 0).is_err());
+    };
+    let item = |call: &mut Call, change: &dyn Fn(&mut Item)| {
+        let id = call.judge.truncations[0].item_id.clone();
+        change(
+            call.model
+                .items
+                .iter_mut()
+                .find(|item| item.id == id)
+                .unwrap(),
+        );
+    };
+    let heard_ms = judged().heard(0) as u64 / 8;
+    objects(&|call| item(call, &|item| item.truncated = vec![(0, heard_ms + 1)]));
+    objects(&|call| item(call, &|item| item.truncated = vec![(0, heard_ms - 300)]));
+    objects(&|call| item(call, &|item| item.truncated.clear()));
+    objects(&|call| item(call, &|item| item.deleted = true));
+    objects(&|call| call.model.refusals.push((0, "invalid_value".into())));
+    // Audio of the cut item once more after the clear.
+    objects(&|call| {
+        let (_, end) = call.player.clears[0];
+        let again = call.model.clips[0].heard[end..end + 160].to_vec();
+        call.player.receive(call.now, ToTwilio::Media(again));
+    });
+}
+
+#[test]
+fn the_judge_objects_to_a_transaction_out_of_order() {
+    let call = judged();
+    let at = call.judge.interruptions[1].at;
+    let begins = |exchange: &&Exchange| {
+        exchange.at == at
+            && exchange
+                .outputs
+                .iter()
+                .any(|output| matches!(output, Out::ToTwilio(text) if text.contains("\"clear\"")))
+    };
+    let clean = call.log.iter().find(begins).unwrap();
+    let before = call.log.iter().take_while(|exchange| !begins(exchange));
+    let before: Vec<_> = before.collect();
+    let verdict = |change: &dyn Fn(&mut Vec<Out>)| {
+        let mut judge = Judge::new(&call.setup);
+        for exchange in &before {
+            judge.watch(exchange).unwrap();
+        }
+        let mut exchange = clean.clone();
+        change(&mut exchange.outputs);
+        judge.watch(&exchange)
+    };
+    assert_eq!(verdict(&|_| ()), Ok(()));
+    assert!(verdict(&|outputs| outputs.reverse()).is_err());
+    assert!(verdict(&|outputs| outputs.extend(outputs.clone())).is_err());
+    let clear = |outputs: &[Out]| {
+        outputs
+            .iter()
+            .position(|output| matches!(output, Out::ToTwilio(_)))
+            .unwrap()
+    };
+    let clear_last = |outputs: &mut Vec<Out>| {
+        let clear = outputs.remove(clear(outputs));
+        outputs.push(clear);
+    };
+    assert!(verdict(&clear_last).is_err());
+    let cancel = || Out::ToOpenAi("{\"type\":\"response.cancel\"}".into());
+    assert!(verdict(&|outputs| outputs.insert(1 + clear(&outputs[..]), cancel())).is_err());
+    let late = |outputs: &mut Vec<Out>| {
+        for output in outputs {
+            if let Out::ToOpenAi(text) = output {
+                *text = text.replace("\"audio_end_ms\":1", "\"audio_end_ms\":9");
+            }
+        }
+    };
+    assert!(verdict(&late).is_err(), "beyond what was received");
+}
+
+#[test]
+fn the_same_setup_gives_the_same_call() {
+    let run = || {
+        let mut call = Call::started(Setup {
+            jitter: ms(30),
+            late_timer: ms(9),
+            ..Setup::pcm()
+        });
+        call.model.replies.push_back(Reply::speech(2_000).speed(2));
+        call.turn();
+        call.run_for(ms(900));
+        call.command(Input::Interrupt).unwrap();
+        call.run_until_quiet();
+        call.log
+            .into_iter()
+            .map(|exchange| (exchange.at, exchange.outputs))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(run(), run());
 }

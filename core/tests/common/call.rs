@@ -10,7 +10,7 @@ use trunkline::{
 use super::{
     caller::{Caller, STREAM_SID},
     io::{Ev, Exchange, Input, Out, drain},
-    judge::Judge,
+    judge::{Judge, tolerance},
     link::Link,
     model::Model,
     player::Player,
@@ -356,10 +356,23 @@ impl Call {
             result,
             outputs,
         };
+        let known = self.judge.truncations.len();
         let verdict = self.judge.watch(&exchange);
         self.log.push(exchange);
         if let Err(reason) = verdict {
             panic!("{reason}\n{}", self.story());
+        }
+        for n in known..self.judge.truncations.len() {
+            self.player.advance(self.now);
+            let cut = self.judge.truncations[n].clone();
+            let heard = self.heard_of(&cut.item_id, cut.part);
+            // By then, not only by the time the clear takes effect.
+            let limit = heard + tolerance(self.setup.config.model_audio);
+            assert!(
+                cut.end_ms as usize * 8 <= limit,
+                "{cut:?}, {heard} heard\n{}",
+                self.story()
+            );
         }
         self.set_alarm();
         result

@@ -265,7 +265,8 @@ pub(crate) fn conclude(call: &Call, slack_ms: usize) {
     }
 }
 
-fn conclusion(call: &Call, slack_ms: usize) -> Result<(), String> {
+/// [`conclude`], with the reason returned.
+pub(crate) fn conclusion(call: &Call, slack_ms: usize) -> Result<(), String> {
     for (_, code) in &call.model.refusals {
         if !BENIGN.contains(&code.as_str()) {
             return Err(format!("the model had to refuse something: {code}"));
@@ -286,12 +287,7 @@ fn conclusion(call: &Call, slack_ms: usize) -> Result<(), String> {
     let interval = call.setup.config.mark_interval.as_micros() as u64;
     // A mark stands at the end of a frame, so it may come up to a frame after its time.
     let bound = ((path + interval + 21_000) / 125) as usize + slack_ms * 8;
-    // The ends of a clip for the resampler's sake are silence; how much of it was heard is open.
-    let tolerance = if call.setup.config.model_audio == ModelAudio::Mulaw {
-        0
-    } else {
-        110
-    };
+    let tolerance = tolerance(call.setup.config.model_audio);
     for item in call.model.items.iter().filter(|item| item.spoken) {
         let clips = (0..call.model.clips.len()).filter(|&n| call.model.clips[n].item_id == item.id);
         for clip in clips {
@@ -325,6 +321,12 @@ fn conclusion(call: &Call, slack_ms: usize) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// How far what was heard of a clip may be off, in samples: the ends of PCM are silence for the
+/// resampler's sake, and silence may be anyone's.
+pub(crate) fn tolerance(format: ModelAudio) -> usize {
+    if format == ModelAudio::Mulaw { 0 } else { 110 }
 }
 
 /// Errors that come of races and mean nothing.

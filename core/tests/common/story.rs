@@ -50,6 +50,16 @@ impl Call {
         self.heard_all()[clip]
     }
 
+    /// How far the caller has heard a part of an item, in samples at 8 kHz.
+    pub(crate) fn heard_of(&self, item_id: &str, part: u64) -> usize {
+        let is_meant = |clip: &Clip| clip.item_id == item_id && u64::from(clip.part) == part;
+        self.model
+            .clips
+            .iter()
+            .position(is_meant)
+            .map_or(0, |clip| self.heard(clip))
+    }
+
     /// What happened, audio and its marks aside, for messages of failed tests.
     pub(crate) fn story(&self) -> String {
         let mut lines = Vec::new();

@@ -1,14 +1,14 @@
 //! The hot paths of the codecs and parsers, by names that a linker can see.
 //!
 //! Built as a library of its own by `no_panic.rs`, which then looks for panics in the machine code.
-//! Constructors are not hot and stay out: values come in by reference. So do the resamplers: no panic
-//! of theirs can fire, but the optimiser does not see that in all of them.
+//! Constructors are not hot and stay out: values come in by reference.
 
 use trunkline::{
-    Error, JsonStr, RawJson, alaw, base64,
+    Downsampler, Error, JsonStr, RawJson, Upsampler, alaw, base64,
     dialect::{Carrier, CarrierCommand, CarrierMessage, Model, ModelCommand, ModelEvent},
     mulaw,
     openai::OpenAiRealtime,
+    resample::Resampler,
     twilio::Twilio,
 };
 
@@ -23,69 +23,81 @@ macro_rules! exports {
 }
 
 exports! {
-    fn hot_mulaw_decode(src: &[u8], dst: &mut [i16]) -> Result<(), Error> {
+    fn audio_mulaw_decode(src: &[u8], dst: &mut [i16]) -> Result<(), Error> {
         mulaw::decode(src, dst)
     }
-    fn hot_mulaw_encode(src: &[i16], dst: &mut [u8]) -> Result<(), Error> {
+    fn audio_mulaw_encode(src: &[i16], dst: &mut [u8]) -> Result<(), Error> {
         mulaw::encode(src, dst)
     }
-    fn hot_mulaw_to_alaw(src: &[u8], dst: &mut [u8]) -> Result<(), Error> {
+    fn audio_mulaw_to_alaw(src: &[u8], dst: &mut [u8]) -> Result<(), Error> {
         mulaw::to_alaw(src, dst)
     }
-    fn hot_alaw_decode(src: &[u8], dst: &mut [i16]) -> Result<(), Error> {
+    fn audio_alaw_decode(src: &[u8], dst: &mut [i16]) -> Result<(), Error> {
         alaw::decode(src, dst)
     }
-    fn hot_alaw_encode(src: &[i16], dst: &mut [u8]) -> Result<(), Error> {
+    fn audio_alaw_encode(src: &[i16], dst: &mut [u8]) -> Result<(), Error> {
         alaw::encode(src, dst)
     }
-    fn hot_alaw_to_mulaw(src: &[u8], dst: &mut [u8]) -> Result<(), Error> {
+    fn audio_alaw_to_mulaw(src: &[u8], dst: &mut [u8]) -> Result<(), Error> {
         alaw::to_mulaw(src, dst)
     }
-    fn hot_base64_encode(src: &[u8], dst: &mut [u8]) -> Result<usize, Error> {
+    fn audio_upsample(up: &mut Upsampler, src: &[i16], dst: &mut [i16]) -> Result<usize, Error> {
+        up.process(src, dst)
+    }
+    fn audio_downsample(down: &mut Downsampler, src: &[i16], dst: &mut [i16]) -> Result<usize, Error> {
+        down.process(src, dst)
+    }
+    fn audio_downsample_flush(down: &mut Downsampler, dst: &mut [i16]) -> Result<usize, Error> {
+        down.flush(dst)
+    }
+    fn audio_resample(any: &mut Resampler, src: &[i16], dst: &mut [i16]) -> Result<usize, Error> {
+        any.process(src, dst)
+    }
+    fn text_base64_encode(src: &[u8], dst: &mut [u8]) -> Result<usize, Error> {
         base64::encode(src, dst)
     }
-    fn hot_base64_encode_pcm16(src: &[i16], dst: &mut [u8]) -> Result<usize, Error> {
+    fn text_base64_encode_pcm16(src: &[i16], dst: &mut [u8]) -> Result<usize, Error> {
         base64::encode_pcm16(src, dst)
     }
-    fn hot_base64_decode(src: &[u8], dst: &mut [u8]) -> Result<usize, Error> {
+    fn text_base64_decode(src: &[u8], dst: &mut [u8]) -> Result<usize, Error> {
         base64::decode(src, dst)
     }
-    fn hot_base64_decode_str(src: JsonStr<'_>, dst: &mut [u8]) -> Result<usize, Error> {
+    fn text_base64_decode_str(src: JsonStr<'_>, dst: &mut [u8]) -> Result<usize, Error> {
         base64::decode_str(src, dst)
     }
-    fn hot_base64_stream(to: &mut base64::Decoder, src: &[u8], dst: &mut [u8]) -> Result<usize, Error> {
+    fn text_base64_stream(to: &mut base64::Decoder, src: &[u8], dst: &mut [u8]) -> Result<usize, Error> {
         to.decode(src, dst)
     }
-    fn hot_base64_stream_str(
+    fn text_base64_stream_str(
         to: &mut base64::Decoder, src: JsonStr<'_>, dst: &mut [u8]
     ) -> Result<usize, Error> {
         to.decode_str(src, dst)
     }
-    fn hot_json_check<'a>(text: &'a str) -> Result<RawJson<'a>, Error> {
+    fn text_json_check<'a>(text: &'a str) -> Result<RawJson<'a>, Error> {
         RawJson::new(text)
     }
-    fn hot_json_copy<'b>(text: JsonStr<'_>, dst: &'b mut [u8]) -> Result<&'b str, Error> {
+    fn text_json_copy<'b>(text: JsonStr<'_>, dst: &'b mut [u8]) -> Result<&'b str, Error> {
         text.copy_to(dst)
     }
-    fn hot_json_compare(text: JsonStr<'_>, other: &str) -> bool {
+    fn text_json_compare(text: JsonStr<'_>, other: &str) -> bool {
         text == *other
     }
-    fn hot_twilio_read<'a>(text: &'a str) -> Result<CarrierMessage<'a>, Error> {
+    fn text_twilio_read<'a>(text: &'a str) -> Result<CarrierMessage<'a>, Error> {
         Twilio.read(text)
     }
-    fn hot_twilio_read_bytes<'a>(text: &'a [u8]) -> Result<CarrierMessage<'a>, Error> {
+    fn text_twilio_read_bytes<'a>(text: &'a [u8]) -> Result<CarrierMessage<'a>, Error> {
         Twilio.read_bytes(text)
     }
-    fn hot_twilio_write(sid: &str, what: CarrierCommand<'_>, dst: &mut [u8]) -> Result<usize, Error> {
+    fn text_twilio_write(sid: &str, what: CarrierCommand<'_>, dst: &mut [u8]) -> Result<usize, Error> {
         Twilio.write(sid, what, dst)
     }
-    fn hot_openai_read<'a>(text: &'a str) -> Result<ModelEvent<'a>, Error> {
+    fn text_openai_read<'a>(text: &'a str) -> Result<ModelEvent<'a>, Error> {
         OpenAiRealtime.read(text)
     }
-    fn hot_openai_read_bytes<'a>(text: &'a [u8]) -> Result<ModelEvent<'a>, Error> {
+    fn text_openai_read_bytes<'a>(text: &'a [u8]) -> Result<ModelEvent<'a>, Error> {
         OpenAiRealtime.read_bytes(text)
     }
-    fn hot_openai_write(what: ModelCommand<'_>, dst: &mut [u8]) -> Result<usize, Error> {
+    fn text_openai_write(what: ModelCommand<'_>, dst: &mut [u8]) -> Result<usize, Error> {
         OpenAiRealtime.write(what, dst)
     }
 }

@@ -6,7 +6,7 @@ use super::{
     storage::{Record, Text},
 };
 use crate::{
-    Error,
+    Error, JsonStr,
     dialect::{Carrier, CarrierCommand, Model, ModelCommand},
     id::Id,
     playback::Cut,
@@ -101,6 +101,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                     }
                 }
                 Cut::Delete => {
+                    let is_last = |part: &(Id, u32)| part.0.as_str() == item_id;
+                    dialog.last_part = dialog.last_part.filter(|part| !is_last(part));
                     stats.deleted_items += 1;
                     delete = dialog.event_id(Purpose::Delete);
                     ModelCommand::DeleteItem {
@@ -140,6 +142,31 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         };
         self.push_to_model(command)?;
         self.stats.deleted_items += 1;
+        Ok(())
+    }
+
+    /// A further part of an item that was kept, begun before the model knew of the interruption:
+    /// nothing of it is heard.
+    pub(super) fn cut_late_part(
+        &mut self,
+        item_id: JsonStr<'_>,
+        content_index: u32,
+    ) -> Result<(), Error> {
+        let last = self.dialog.last_part;
+        let Some((kept, _)) =
+            last.filter(|(kept, index)| item_id == *kept.as_str() && content_index > *index)
+        else {
+            return Ok(());
+        };
+        let event_id = self.dialog.event_id(Purpose::Truncate);
+        self.push_to_model(ModelCommand::TruncateItem {
+            event_id: event_id.as_str(),
+            item_id: kept.as_str(),
+            content_index,
+            audio_end_ms: 0,
+        })?;
+        self.stats.truncated_items += 1;
+        self.dialog.last_part = Some((kept, content_index));
         Ok(())
     }
 

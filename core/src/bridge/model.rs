@@ -129,7 +129,11 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         content_index: u32,
         audio: JsonStr<'_>,
     ) -> Result<(), Error> {
-        if self.dialog.session != Session::Ready || self.dialog.is_discarded(response_id) {
+        let is_discarded = self.dialog.is_discarded(response_id);
+        if self.dialog.session != Session::Ready || is_discarded {
+            if is_discarded {
+                self.cut_late_part(item_id, content_index)?;
+            }
             self.stats.discarded_bytes += audio.raw().len() as u64;
             return Ok(());
         }
@@ -153,6 +157,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             // Should commands have filled the queue, the counter tells it all the same.
             let _ = self.push(told);
         }
+        self.dialog.last_part = Some(part);
         if let Some(speech_end) = self.dialog.speech_end.take() {
             self.dialog.latency_probe = Some((speech_end, start));
         }

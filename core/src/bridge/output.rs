@@ -39,14 +39,14 @@ pub enum Event<'b> {
         /// What the session gives us, if told.
         output: Option<AudioFormat>,
     },
-    /// The caller began to speak at this position of the uplink audio.
+    /// The caller began to speak.
     SpeechStarted {
-        /// From the start of the uplink.
+        /// Where, in the audio appended to this session of the model.
         position: Duration,
     },
-    /// The caller stopped at this position of the uplink audio.
+    /// The caller stopped speaking.
     SpeechStopped {
-        /// From the start of the uplink.
+        /// Where, in the audio appended to this session of the model, with the silence that told.
         position: Duration,
     },
     /// The caller spoke over this item; comes last in the barge-in transaction.

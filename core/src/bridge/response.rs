@@ -35,6 +35,8 @@ pub(super) struct Dialog {
     is_owed_for_tools: bool,
     /// Until when the response that voice detection starts by itself is waited for.
     answer_until: Option<Duration>,
+    /// The content part whose audio came last, unless its item was deleted since.
+    pub(super) last_part: Option<(Id, u32)>,
     /// The last truncation asked for, until another one is.
     last_cut: Option<Truncation>,
     /// Audio that we have received and the model, by its refusals, does not hold yet.
@@ -87,6 +89,7 @@ impl Dialog {
             sent: None,
             is_owed_for_tools: false,
             answer_until: None,
+            last_part: None,
             last_cut: None,
             cut_margin_ms: 0,
             calls: [None; MAX_CALLS],

@@ -115,4 +115,4 @@ lint: test-fmt test-clippy test-docs
 # Not part of `test`: building cargo-deny takes longer than all of the tests.
 deny:
 	@$(CARGO) deny --version || { echo 'cargo install --locked cargo-deny'; exit 1; }
-	@$(CARGO) deny --all-features --locked --config .deny.toml check licenses bans sources
+	@$(CARGO) deny --all-features --locked check --config .deny.toml licenses bans sources

@@ -199,7 +199,7 @@ def render(spec, taps, ideal_stop):
     row = "   "
     for tap in taps[: centre + 1]:
         item = f" {underscored(int(tap))},"
-        if len(row) + len(item) > 100:
+        if len(row) + len(item) > 99:
             lines.append(row)
             row = "   "
         row += item

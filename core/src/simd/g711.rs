@@ -53,34 +53,45 @@ pub fn encode_alaw(level: Level, src: &[i16], dst: &mut [u8]) {
 #[inline(always)]
 fn decode<S: Simd, const ALAW: bool>(simd: S, src: &[u8], dst: &mut [i16]) {
     let mut at = 0;
-    while let Some(start) = vector_start(at, src.len(), S::u8s::LEN) {
-        let codes = S::u8s::from_slice(simd, &src[start..start + S::u8s::LEN]);
-        let (low, high) = expand::<S, ALAW>(simd, codes);
-        low.store_slice(&mut dst[start..start + S::i16s::LEN]);
-        high.store_slice(&mut dst[start + S::i16s::LEN..start + S::u8s::LEN]);
-        at = start + S::u8s::LEN;
+    while let Some((codes, samples, next)) = step(src, dst, at, S::u8s::LEN) {
+        let (low, high) = expand::<S, ALAW>(simd, S::u8s::from_slice(simd, codes));
+        let (first, second) = samples.split_at_mut(S::i16s::LEN);
+        low.store_slice(first);
+        high.store_slice(second);
+        at = next;
     }
 }
 
 #[inline(always)]
 fn encode<S: Simd, const KIND: u8>(simd: S, src: &[i16], dst: &mut [u8]) {
     let mut at = 0;
-    while let Some(start) = vector_start(at, src.len(), S::u8s::LEN) {
-        let (low, high) = src[start..start + S::u8s::LEN].split_at(S::i16s::LEN);
+    while let Some((samples, codes, next)) = step(src, dst, at, S::u8s::LEN) {
+        let (low, high) = samples.split_at(S::i16s::LEN);
         let low = compress::<S, KIND>(simd, S::i16s::from_slice(simd, low));
         let high = compress::<S, KIND>(simd, S::i16s::from_slice(simd, high));
         let (low, high): (S::u16s, S::u16s) = (low.bitcast(), high.bitcast());
-        low.relaxed_narrow(high)
-            .store_slice(&mut dst[start..start + S::u8s::LEN]);
-        at = start + S::u8s::LEN;
+        low.relaxed_narrow(high).store_slice(codes);
+        at = next;
     }
 }
 
-/// Where the next vector starts when `at` samples are done. The last one steps back over samples
-/// already done rather than leave a remainder, so there must be a whole vector of them at least.
+/// The next `lanes` elements of both slices when `at` are done, and how many are done then. The last
+/// step goes back over elements already done rather than leave a remainder, so there must be `lanes`
+/// of them at least. Checked throughout, so that no panic is left in the machine code.
 #[inline(always)]
-fn vector_start(at: usize, len: usize, lanes: usize) -> Option<usize> {
-    (at < len).then(|| at.min(len - lanes))
+fn step<'s, 'd, A, B>(
+    src: &'s [A],
+    dst: &'d mut [B],
+    at: usize,
+    lanes: usize,
+) -> Option<(&'s [A], &'d mut [B], usize)> {
+    if at >= src.len() {
+        return None;
+    }
+    let start = at.min(src.len().checked_sub(lanes)?);
+    let (src, _) = src.get(start..)?.split_at_checked(lanes)?;
+    let (dst, _) = dst.get_mut(start..)?.split_at_mut_checked(lanes)?;
+    Some((src, dst, start + lanes))
 }
 
 /// Codes, as 16-bit numbers 0 to 255, of samples.

@@ -58,6 +58,14 @@ pub(crate) fn all(call: &Call, measured: &Measured) -> Vec<Check> {
     let lowest = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::INFINITY, f64::min);
     let snr_up = lowest(&mut uplink.snr_db.iter().copied());
     let snr_down = lowest(&mut items.iter().map(|item| item.snr_db));
+    let interrupted = items
+        .iter()
+        .position(|item| item.id == barge_in.item_id)
+        .unwrap_or(usize::MAX);
+    let told: Vec<i64> = call
+        .server_lines("barge_in")
+        .map(|line| line["audio_end_ms"].as_i64().unwrap_or(-1))
+        .collect();
     let closing = call.model.close.as_ref();
     let whole = items.iter().enumerate().filter(|(n, _)| *n != INTERRUPTED);
     let unheard = whole.filter(|(_, item)| item.heard < item.made).count();
@@ -115,11 +123,7 @@ pub(crate) fn all(call: &Call, measured: &Measured) -> Vec<Check> {
             &transcripts(call, "agent"),
             &conversation.agent,
         ),
-        equal(
-            "line that was interrupted",
-            &items.iter().position(|item| item.id == barge_in.item_id),
-            &Some(INTERRUPTED),
-        ),
+        equal("line that was interrupted", &interrupted, &INTERRUPTED),
         equal("uninterrupted lines not heard to the end", &unheard, &0),
         equal(
             "pauses because the caller's queue ran dry",
@@ -160,12 +164,9 @@ pub(crate) fn all(call: &Call, measured: &Measured) -> Vec<Check> {
             is_met: (-150.0..=0.0).contains(&barge_in.error_ms()),
         },
         equal(
-            "the bridge's word on the truncation",
-            &call
-                .server_lines("barge_in")
-                .map(|line| line["audio_end_ms"].as_i64())
-                .collect(),
-            &vec![Some(barge_in.audio_end_ms)],
+            "the bridge's word on the truncation, ms",
+            &told,
+            &vec![barge_in.audio_end_ms],
         ),
     ]
 }

@@ -370,18 +370,10 @@ fn time_line(call: &Call, measured: &Measured) -> Vec<(f64, &'static str, String
             format!("{what} at {} ms of its input", change.audio_ms),
         );
     }
-    for response in &call.model.responses {
-        add(
-            response.created,
-            "model",
-            format!("{} created", response.id),
-        );
+    for (n, response) in call.model.responses.iter().enumerate() {
+        add(response.created, "model", format!("response {n} created"));
         if let Some(done) = response.done {
-            add(
-                done,
-                "model",
-                format!("{} {}", response.id, response.status),
-            );
+            add(done, "model", format!("response {n} {}", response.status));
         }
     }
     for (n, item) in measured.items.iter().enumerate() {

@@ -7,5 +7,6 @@ mod contract;
 mod downlink;
 mod events;
 mod limits;
+mod reconnect;
 mod response;
 mod uplink;

@@ -149,6 +149,16 @@ impl Call {
         .expect("a valid session");
     }
 
+    /// The model's socket closes and what is under way on it is lost.
+    pub(crate) fn lose_model(&mut self) {
+        let [_, _, from_model, to_model] = self.setup.delays;
+        self.from_model = Link::new(from_model, self.setup.jitter, self.setup.seed * 8 + 5);
+        self.to_model = Link::new(to_model, self.setup.jitter, self.setup.seed * 8 + 6);
+        self.model = self.model.successor();
+        self.command(Input::OpenAiClosed)
+            .expect("a socket may always close");
+    }
+
     /// Does `action` once the clock has got to `at`.
     pub(crate) fn at(&mut self, at: u64, action: impl FnOnce(&mut Self) + 'static) {
         self.script.push((at, Box::new(action)));

@@ -100,6 +100,18 @@ impl Model {
         }
     }
 
+    /// Another server, which knows nothing of this one's conversation; ids go on counting, and so
+    /// does the test's list of clips.
+    pub(crate) fn successor(&self) -> Self {
+        Self {
+            clips: self.clips.clone(),
+            responses: self.responses.clone(),
+            next_item: self.next_item,
+            next_event: self.next_event,
+            ..Self::new(self.format)
+        }
+    }
+
     /// The socket is open.
     pub(crate) fn open(&mut self) {
         let session = self.session.clone();

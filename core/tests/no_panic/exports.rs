@@ -23,34 +23,34 @@ macro_rules! exports {
 }
 
 exports! {
-    fn audio_mulaw_decode(src: &[u8], dst: &mut [i16]) -> Result<(), Error> {
+    fn g711_mulaw_decode(src: &[u8], dst: &mut [i16]) -> Result<(), Error> {
         mulaw::decode(src, dst)
     }
-    fn audio_mulaw_encode(src: &[i16], dst: &mut [u8]) -> Result<(), Error> {
+    fn g711_mulaw_encode(src: &[i16], dst: &mut [u8]) -> Result<(), Error> {
         mulaw::encode(src, dst)
     }
-    fn audio_mulaw_to_alaw(src: &[u8], dst: &mut [u8]) -> Result<(), Error> {
+    fn g711_mulaw_to_alaw(src: &[u8], dst: &mut [u8]) -> Result<(), Error> {
         mulaw::to_alaw(src, dst)
     }
-    fn audio_alaw_decode(src: &[u8], dst: &mut [i16]) -> Result<(), Error> {
+    fn g711_alaw_decode(src: &[u8], dst: &mut [i16]) -> Result<(), Error> {
         alaw::decode(src, dst)
     }
-    fn audio_alaw_encode(src: &[i16], dst: &mut [u8]) -> Result<(), Error> {
+    fn g711_alaw_encode(src: &[i16], dst: &mut [u8]) -> Result<(), Error> {
         alaw::encode(src, dst)
     }
-    fn audio_alaw_to_mulaw(src: &[u8], dst: &mut [u8]) -> Result<(), Error> {
+    fn g711_alaw_to_mulaw(src: &[u8], dst: &mut [u8]) -> Result<(), Error> {
         alaw::to_mulaw(src, dst)
     }
-    fn audio_upsample(up: &mut Upsampler, src: &[i16], dst: &mut [i16]) -> Result<usize, Error> {
+    fn filter_upsample(up: &mut Upsampler, src: &[i16], dst: &mut [i16]) -> Result<usize, Error> {
         up.process(src, dst)
     }
-    fn audio_downsample(down: &mut Downsampler, src: &[i16], dst: &mut [i16]) -> Result<usize, Error> {
+    fn filter_downsample(down: &mut Downsampler, src: &[i16], dst: &mut [i16]) -> Result<usize, Error> {
         down.process(src, dst)
     }
-    fn audio_downsample_flush(down: &mut Downsampler, dst: &mut [i16]) -> Result<usize, Error> {
+    fn filter_downsample_flush(down: &mut Downsampler, dst: &mut [i16]) -> Result<usize, Error> {
         down.flush(dst)
     }
-    fn audio_resample(any: &mut Resampler, src: &[i16], dst: &mut [i16]) -> Result<usize, Error> {
+    fn filter_resample(any: &mut Resampler, src: &[i16], dst: &mut [i16]) -> Result<usize, Error> {
         any.process(src, dst)
     }
     fn text_base64_encode(src: &[u8], dst: &mut [u8]) -> Result<usize, Error> {

@@ -4,7 +4,7 @@ use core::fmt::{self, Write as _};
 
 use crate::id::Ascii;
 
-/// The name of a mark, made by [`PlaybackLedger::mark`]: `tl:EPOCH:POSITION`.
+/// The name of a mark, made by [`PlaybackLedger::mark`](super::PlaybackLedger::mark): `tl:EPOCH:POSITION`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct MarkName(Ascii<{ Self::MAX_LEN }>);
 

@@ -3,7 +3,7 @@
 //! A kernel is written once over `fearless_simd`'s vector types, next to a scalar twin that says
 //! what it computes. The twin serves [`Level`]s without vectors and is what the tests compare every
 //! other level with. Types with state detect their level when they are made and keep it; functions
-//! without state ask [`detect`] once per call.
+//! without state ask `detect` once per call.
 
 #![cfg_attr(
     not(feature = "internal"),

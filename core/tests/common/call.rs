@@ -210,6 +210,8 @@ impl Call {
             self.step(what);
         }
         self.now = end;
+        self.player.advance(end);
+        self.post();
     }
 
     /// Runs until nothing has been played, sent or made for three seconds, the caller's audio aside:

@@ -42,6 +42,8 @@ pub(crate) struct Model {
     pub(crate) setup: Option<u64>,
     /// Set to misreport the formats in `session.updated`: input, output.
     pub(crate) formats: Option<(Value, Value)>,
+    /// It takes itself to have sent so much less audio than it has, in milliseconds.
+    pub(crate) shortfall: u64,
     /// What it will answer, in turn; then it has nothing to say.
     pub(crate) replies: VecDeque<Reply>,
     pub(crate) session: Value,
@@ -81,6 +83,7 @@ impl Model {
             interrupts_response: true,
             setup: Some(5_000),
             formats: None,
+            shortfall: 0,
             replies: VecDeque::new(),
             session: session::defaults(),
             input: Vec::new(),
@@ -400,7 +403,7 @@ impl Model {
             );
             return;
         };
-        let mut held = self.clips[clip].held as u64 / 8;
+        let mut held = (self.clips[clip].held as u64 / 8).saturating_sub(self.shortfall);
         for &(cut, earlier) in &item.truncated {
             held = if cut == part { held.min(earlier) } else { held };
         }

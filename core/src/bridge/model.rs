@@ -68,10 +68,14 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 audio,
             } => self.audio_delta(response_id, item_id, content_index, audio),
             ModelEvent::AudioDone {
+                response_id,
                 item_id,
                 content_index,
-                ..
             } => {
+                // An interrupted response may close a part of which it never sent a delta.
+                if self.dialog.is_discarded(response_id) {
+                    return self.cut_late_part(item_id, content_index);
+                }
                 let part = (Id::from_json(item_id, "item_id")?, content_index);
                 if self.downlink.is_in(part) {
                     self.downlink.finish(self.storage.as_mut(), &mut self.stats);

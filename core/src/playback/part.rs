@@ -34,8 +34,7 @@ pub struct Unheard<'a> {
     pub received_ms: u64,
     /// Where it starts on the line, in samples.
     pub start: u64,
-    is_continuation: bool,
-    follows_unheard: bool,
+    cut: Cut,
 }
 
 impl Unheard<'_> {
@@ -45,11 +44,7 @@ impl Unheard<'_> {
     /// answer in the conversation. A later part of an item is cut by itself; if the whole item
     /// goes, the part goes with it.
     pub fn cut(&self) -> Cut {
-        match self.heard_ms {
-            0 if self.follows_unheard => Cut::None,
-            0 if !self.is_continuation => Cut::Delete,
-            audio_end_ms => Cut::TruncateAt { audio_end_ms },
-        }
+        self.cut
     }
 }
 
@@ -121,20 +116,43 @@ impl Segment {
         if self.is_finished && self.end <= heard {
             return None;
         }
-        let before_ms = self.base * 1_000 / u64::from(model_rate_hz);
-        let here = heard.clamp(self.start, self.end) - self.start;
-        let here_ms = here * 1_000 / u64::from(PlaybackLedger::RATE_HZ);
-        let received_ms = self.received_ms(model_rate_hz);
+        let heard_ms = self.heard_ms(heard, model_rate_hz);
         Some(Unheard {
             item_id: self.id.as_str(),
             content_index: self.content_index,
-            heard_ms: (before_ms + here_ms).min(received_ms),
-            received_ms,
+            heard_ms,
+            received_ms: self.received_ms(model_rate_hz),
             start: self.start,
-            is_continuation: self.content_index > 0 || self.base > 0,
-            follows_unheard: earlier
-                .iter()
-                .any(|part| part.id == self.id && part.start >= heard),
+            cut: match heard_ms {
+                _ if earlier
+                    .iter()
+                    .any(|part| part.covers(self, heard, model_rate_hz)) =>
+                {
+                    Cut::None
+                }
+                0 if self.begins_item() => Cut::Delete,
+                audio_end_ms => Cut::TruncateAt { audio_end_ms },
+            },
         })
+    }
+
+    /// Whether what is told of this part does for the later `other`: its item goes whole, or it is
+    /// the same part, cut before.
+    fn covers(&self, other: &Self, heard: u64, model_rate_hz: u32) -> bool {
+        let is_deleted = self.begins_item() && self.heard_ms(heard, model_rate_hz) == 0;
+        let is_cut = self.content_index == other.content_index && self.end > heard;
+        self.id == other.id && (is_deleted || is_cut)
+    }
+
+    /// What was heard of the part's audio when the line was heard up to `heard`.
+    fn heard_ms(&self, heard: u64, model_rate_hz: u32) -> u64 {
+        let before_ms = self.base * 1_000 / u64::from(model_rate_hz);
+        let here = heard.clamp(self.start, self.end) - self.start;
+        let here_ms = here * 1_000 / u64::from(PlaybackLedger::RATE_HZ);
+        (before_ms + here_ms).min(self.received_ms(model_rate_hz))
+    }
+
+    fn begins_item(&self) -> bool {
+        self.content_index == 0 && self.base == 0
     }
 }

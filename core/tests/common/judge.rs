@@ -7,8 +7,9 @@ use trunkline::bridge::{Config, ModelAudio};
 
 use super::{
     audio::bytes_per_sample,
-    call::{Call, Setup},
+    call::Call,
     io::{Ev, Exchange, Input, Out},
+    setup::Setup,
     wire::decode,
 };
 

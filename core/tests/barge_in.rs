@@ -471,6 +471,34 @@ fn a_caller_who_speaks_often_while_audio_starves_is_no_trouble() {
     conclude(&call, 0);
 }
 
+#[test]
+fn a_model_that_holds_less_than_it_sent_is_cut_where_it_can_be() {
+    let mut call = Call::started(Setup::mulaw());
+    call.model.shortfall = 130;
+    for round in 0..3 {
+        let clip = call.model.clips.len();
+        call.model.replies.push_back(Reply::speech(2_000).speed(0));
+        call.turn();
+        while call.model.clips.len() == clip || call.heard(clip) < 1_930 * 8 {
+            call.run_for(ms(5));
+        }
+        call.speech_started();
+        call.run_for(ms(1_000));
+        call.speech_stopped();
+        call.run_until_quiet();
+        let id = &call.model.clips[clip].item_id;
+        let item = call.model.items.iter().find(|item| item.id == *id).unwrap();
+        let [(0, end_ms)] = item.truncated[..] else {
+            panic!("{item:?}\n{}", call.story())
+        };
+        assert!((1_600..=1_870).contains(&end_ms), "round {round}: {end_ms}");
+    }
+    // It learns: the first cut is refused, not each.
+    assert!(call.model.refusals.len() < 3, "{:?}", call.model.refusals);
+    let fatal = |event: &Ev| matches!(event, Ev::ModelError { is_fatal: true, .. });
+    assert!(!call.events().any(fatal));
+}
+
 /// Echoes that go wrong in one way: lost, some lost, late, twice, out of order.
 fn mark_fault(kind: u32, seed: u64) -> Option<MarkFault> {
     let mut rng = Rng::new(seed);

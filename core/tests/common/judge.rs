@@ -7,8 +7,9 @@ use trunkline::bridge::{Config, ModelAudio};
 
 use super::{
     audio::bytes_per_sample,
-    call::{Call, Setup},
+    call::Call,
     io::{Ev, Exchange, Input, Out},
+    setup::Setup,
     wire::decode,
 };
 
@@ -26,6 +27,7 @@ pub(crate) struct Judge {
     received: HashMap<(String, u64), usize>,
     /// Items deleted, and parts of items truncated.
     cut: Vec<(String, Option<u64>)>,
+    was_refused: bool,
     /// μ-law bytes the Bridge has sent.
     sent: usize,
     pub(crate) interruptions: Vec<Interruption>,
@@ -47,6 +49,7 @@ pub(crate) struct Interruption {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Truncation {
     pub(crate) at: u64,
+    pub(crate) event_id: String,
     pub(crate) item_id: String,
     pub(crate) part: u64,
     pub(crate) end_ms: u64,
@@ -62,6 +65,7 @@ impl Judge {
             lost: Vec::new(),
             received: HashMap::new(),
             cut: Vec::new(),
+            was_refused: false,
             sent: 0,
             interruptions: Vec::new(),
             truncations: Vec::new(),
@@ -104,6 +108,7 @@ impl Judge {
             None => false,
         };
         let truncated_before = self.truncations.len();
+        let is_retry = kind == "error" && self.refused(event.as_ref());
         let mut rank = 0;
         for (index, output) in exchange.outputs.iter().enumerate() {
             let mut at_least = |next: u32, what: &str| {
@@ -149,7 +154,7 @@ impl Judge {
                 }
                 "conversation.item.truncate" => {
                     at_least(3, "truncate")?;
-                    if !(by_voice || by_hand) {
+                    if !(by_voice || by_hand || late || is_retry) {
                         return Err("a truncate without an interruption".into());
                     }
                     self.truncated(exchange.at, &client)?;
@@ -179,7 +184,10 @@ impl Judge {
                     let mut here = self.truncations.iter().skip(truncated_before);
                     let told = here.find(|cut| cut.item_id == *item_id);
                     let told = told.map_or(0, |cut| u128::from(cut.end_ms));
-                    if audio_end.as_millis() != told && !self.lost.contains(item_id) {
+                    // A model that refused a cut before is told less than was heard.
+                    let agrees = audio_end.as_millis() == told
+                        || self.was_refused && audio_end.as_millis() > told;
+                    if !agrees && !self.lost.contains(item_id) {
                         return Err(format!("BargeIn says {audio_end:?}, the model {told} ms"));
                     }
                 }
@@ -217,6 +225,26 @@ impl Judge {
         }
     }
 
+    /// Whether an error refuses a truncation; then that item may be truncated again.
+    fn refused(&mut self, event: Option<&Value>) -> bool {
+        let error = event.map(|event| &event["error"]);
+        let id = error
+            .and_then(|error| error["event_id"].as_str())
+            .unwrap_or_default();
+        let Some(cut) = self
+            .truncations
+            .iter()
+            .find(|cut| cut.event_id == id)
+            .cloned()
+        else {
+            return false;
+        };
+        self.cut
+            .retain(|(item_id, part)| *item_id != cut.item_id || *part != Some(cut.part));
+        self.was_refused = true;
+        true
+    }
+
     /// Whether `event` belongs to a response that was interrupted before.
     fn is_late(&self, event: &Value) -> bool {
         let id = event["response_id"].as_str();
@@ -229,6 +257,7 @@ impl Judge {
 
     fn truncated(&mut self, at: u64, event: &Value) -> Result<(), String> {
         let item_id = event["item_id"].as_str().unwrap_or_default().to_owned();
+        let event_id = event["event_id"].as_str().unwrap_or_default().to_owned();
         let part = event["content_index"].as_u64().unwrap_or_default();
         let end_ms = event["audio_end_ms"].as_u64().unwrap_or_default();
         let others = self.cut.iter().filter(|(cut, _)| *cut == item_id);
@@ -259,6 +288,7 @@ impl Judge {
         self.cut.push((item_id.clone(), Some(part)));
         self.truncations.push(Truncation {
             at,
+            event_id,
             item_id,
             part,
             end_ms,

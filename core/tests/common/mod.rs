@@ -17,16 +17,18 @@ pub(crate) mod player;
 pub(crate) mod reply;
 pub(crate) mod rng;
 pub(crate) mod session;
+pub(crate) mod setup;
 pub(crate) mod story;
 pub(crate) mod turns;
 pub(crate) mod wire;
 
 use proptest::test_runner::Config as ProptestConfig;
 
-pub(crate) use call::{Call, Setup, ms};
+pub(crate) use call::{Call, ms};
 pub(crate) use io::{Ev, Input, Out};
 pub(crate) use judge::conclude;
 pub(crate) use reply::{Cut, Reply, Say};
+pub(crate) use setup::Setup;
 
 /// A property's settings: `TRUNKLINE_CASES` random cases, or `default`.
 ///

@@ -7,7 +7,7 @@ use trunkline::bridge::ModelAudio;
 
 use super::{
     audio::{Clip, bytes_per_sample},
-    reply::{Effect, Reply, Step, done, steps},
+    reply::{Effect, Reply, Step, steps},
     session,
     wire::{decode, read_to_openai},
 };
@@ -42,6 +42,8 @@ pub(crate) struct Model {
     pub(crate) setup: Option<u64>,
     /// Set to misreport the formats in `session.updated`: input, output.
     pub(crate) formats: Option<(Value, Value)>,
+    /// It takes itself to have sent so much less audio than it has, in milliseconds.
+    pub(crate) shortfall: u64,
     /// What it will answer, in turn; then it has nothing to say.
     pub(crate) replies: VecDeque<Reply>,
     pub(crate) session: Value,
@@ -66,10 +68,10 @@ pub(crate) struct Model {
 }
 
 pub(super) struct Active {
-    id: String,
-    steps: VecDeque<Step>,
-    item: Option<String>,
-    part: Option<u32>,
+    pub(super) id: String,
+    pub(super) steps: VecDeque<Step>,
+    pub(super) item: Option<String>,
+    pub(super) part: Option<u32>,
 }
 
 impl Model {
@@ -81,6 +83,7 @@ impl Model {
             interrupts_response: true,
             setup: Some(5_000),
             formats: None,
+            shortfall: 0,
             replies: VecDeque::new(),
             session: session::defaults(),
             input: Vec::new(),
@@ -328,53 +331,6 @@ impl Model {
         self.advance(now);
     }
 
-    /// Ends the running response, its open part and item first.
-    pub(super) fn cancel(&mut self, reason: &str) {
-        let Some(active) = self.active.take() else {
-            return;
-        };
-        let place = json!({"response_id": active.id, "item_id": active.item, "output_index": 0,
-            "content_index": active.part});
-        if active.part.is_some() {
-            for kind in [
-                "output_audio.done",
-                "output_audio_transcript.done",
-                "content_part.done",
-            ] {
-                let mut event = place.clone();
-                event["type"] = format!("response.{kind}").into();
-                match kind {
-                    "output_audio_transcript.done" => event["transcript"] = "so it".into(),
-                    "content_part.done" => {
-                        event["part"] = json!({"type": "audio", "transcript": "so it"});
-                    }
-                    _ => {}
-                }
-                self.emit(event);
-            }
-        }
-        let mut output = json!([]);
-        if let Some(id) = &active.item {
-            let spoken = self.items.iter().any(|item| item.id == *id && item.spoken);
-            let item = if spoken {
-                json!({"id": id, "object": "realtime.item", "type": "message",
-                    "status": "incomplete", "role": "assistant",
-                    "content": [{"type": "output_audio", "transcript": "so it"}]})
-            } else {
-                json!({"id": id, "object": "realtime.item", "type": "function_call",
-                    "status": "incomplete", "name": "cut", "call_id": "call_cut",
-                    "arguments": "{\"day\":"})
-            };
-            self.emit(
-                json!({"type": "response.output_item.done", "response_id": active.id,
-                "output_index": 0, "item": item}),
-            );
-            output = json!([item]);
-        }
-        let details = json!({"type": "cancelled", "reason": reason});
-        self.emit(done(&active.id, "cancelled", &details, &output));
-    }
-
     fn truncate(&mut self, now: u64, event: &Value) {
         let id = event["item_id"].as_str().unwrap_or_default();
         let part = event["content_index"].as_u64().unwrap_or_default();
@@ -400,7 +356,7 @@ impl Model {
             );
             return;
         };
-        let mut held = self.clips[clip].held as u64 / 8;
+        let mut held = (self.clips[clip].held as u64 / 8).saturating_sub(self.shortfall);
         for &(cut, earlier) in &item.truncated {
             held = if cut == part { held.min(earlier) } else { held };
         }

@@ -1,11 +1,11 @@
-//! How the model hears the caller's turns begin and end.
+//! How the model hears the caller's turns begin and end, and stops speaking for them.
 
 use serde_json::json;
 use trunkline::bridge::ModelAudio;
 
 use super::{
     model::{Item, Model},
-    reply::{Effect, Step},
+    reply::{Effect, Step, done},
 };
 
 impl Model {
@@ -92,5 +92,52 @@ impl Model {
                 }
             }
         }
+    }
+
+    /// Ends the running response, its open part and item first.
+    pub(super) fn cancel(&mut self, reason: &str) {
+        let Some(active) = self.active.take() else {
+            return;
+        };
+        let place = json!({"response_id": active.id, "item_id": active.item, "output_index": 0,
+            "content_index": active.part});
+        if active.part.is_some() {
+            for kind in [
+                "output_audio.done",
+                "output_audio_transcript.done",
+                "content_part.done",
+            ] {
+                let mut event = place.clone();
+                event["type"] = format!("response.{kind}").into();
+                match kind {
+                    "output_audio_transcript.done" => event["transcript"] = "so it".into(),
+                    "content_part.done" => {
+                        event["part"] = json!({"type": "audio", "transcript": "so it"});
+                    }
+                    _ => {}
+                }
+                self.emit(event);
+            }
+        }
+        let mut output = json!([]);
+        if let Some(id) = &active.item {
+            let spoken = self.items.iter().any(|item| item.id == *id && item.spoken);
+            let item = if spoken {
+                json!({"id": id, "object": "realtime.item", "type": "message",
+                    "status": "incomplete", "role": "assistant",
+                    "content": [{"type": "output_audio", "transcript": "so it"}]})
+            } else {
+                json!({"id": id, "object": "realtime.item", "type": "function_call",
+                    "status": "incomplete", "name": "cut", "call_id": "call_cut",
+                    "arguments": "{\"day\":"})
+            };
+            self.emit(
+                json!({"type": "response.output_item.done", "response_id": active.id,
+                "output_index": 0, "item": item}),
+            );
+            output = json!([item]);
+        }
+        let details = json!({"type": "cancelled", "reason": reason});
+        self.emit(done(&active.id, "cancelled", &details, &output));
     }
 }

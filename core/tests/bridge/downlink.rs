@@ -249,6 +249,23 @@ fn marks_are_sparse() {
 }
 
 #[test]
+fn the_end_of_an_item_carries_a_mark_and_no_other_stands_close_to_it() {
+    for length in [130, 1_057, 1_099, 1_101, 1_203] {
+        let call = heard(Setup::mulaw(), Reply::speech(length));
+        let at: Vec<_> = call
+            .player
+            .marks
+            .iter()
+            .map(|&(_, _, position)| position)
+            .collect();
+        assert_eq!(at.last(), Some(&(length * 8)), "{at:?}");
+        for pair in at.windows(2) {
+            assert!((800..1_760).contains(&(pair[1] - pair[0])), "{at:?}");
+        }
+    }
+}
+
+#[test]
 fn the_bridges_own_marks_never_surface() {
     let call = heard(Setup::mulaw(), Reply::speech(3_000));
     assert!(!call.player.marks.is_empty());

@@ -326,9 +326,10 @@ pub(crate) fn conclusion(call: &Call, slack_ms: usize) -> Result<(), String> {
     }
     let path = call.from_twilio.max_delay() + call.to_twilio.max_delay() + call.setup.late_timer;
     let interval = call.setup.config.mark_interval.as_micros() as u64;
-    // A mark stands at the end of a frame, so it may come up to a frame after its time. A
+    // A mark stands at the end of a frame, so it may come up to a frame after its time; one that
+    // would stand closer than that to the end of an item gives way to the mark there. A
     // millisecond is lost in rounding the cut, and parts of one in times of whole microseconds.
-    let bound = ((path + interval + 22_000) / 125) as usize + slack_ms * 8;
+    let bound = ((path + 2 * interval + 22_000) / 125) as usize + slack_ms * 8;
     let tolerance = tolerance(call.setup.config.model_audio);
     for item in call.model.items.iter().filter(|item| item.spoken) {
         let clips = (0..call.model.clips.len()).filter(|&n| call.model.clips[n].item_id == item.id);

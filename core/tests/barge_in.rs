@@ -651,7 +651,7 @@ fn answer(call: &mut Call, answered: usize) -> bool {
 }
 
 proptest! {
-    #![proptest_config(config(48))]
+    #![proptest_config(config(150))]
 
     #[test]
     fn in_any_call_the_model_is_left_with_what_was_heard(

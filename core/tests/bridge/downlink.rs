@@ -250,7 +250,8 @@ fn marks_are_sparse() {
 
 #[test]
 fn the_end_of_an_item_carries_a_mark_and_no_other_stands_close_to_it() {
-    for length in [130, 1_057, 1_099, 1_101, 1_203] {
+    // Longer than the lead: of a short one the end is not known yet when its first mark goes out.
+    for length in [1_057, 1_099, 1_101, 1_203] {
         let call = heard(Setup::mulaw(), Reply::speech(length));
         let at: Vec<_> = call
             .player

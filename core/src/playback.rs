@@ -62,6 +62,8 @@ pub struct PlaybackLedger {
     heard: u64,
     marked: u64,
     epoch: u32,
+    /// When the carrier began to play without a pause, by our clock.
+    run_start: Duration,
     /// When the carrier will have played all it was sent, by our clock.
     play_end: Duration,
 }
@@ -85,6 +87,7 @@ impl PlaybackLedger {
             heard: 0,
             marked: 0,
             epoch: 0,
+            run_start: Duration::ZERO,
             play_end: Duration::ZERO,
         }
     }
@@ -113,9 +116,17 @@ impl PlaybackLedger {
     ) -> Result<(), Error> {
         let model_samples = model_samples as u64;
         let line_samples = line_samples as u64;
-        let open = self.segments[..self.len]
+        let parts = &mut self.segments[..self.len];
+        let is_announced = |part: &Segment| part.id.as_str() == item_id && part.is_only_announced();
+        let known = parts
             .iter()
-            .rposition(|segment| segment.is(item_id, content_index));
+            .rposition(|part| part.is(item_id, content_index));
+        let announced = parts.iter().rposition(is_announced);
+        if let (None, Some(announced)) = (known, announced) {
+            // An item is announced by its first part, but another may be the one that is spoken.
+            parts[announced].content_index = content_index;
+        }
+        let open = known.or(announced);
         match open {
             Some(index) if self.segments[index].end == self.received => {
                 self.segments[index].end += line_samples;
@@ -138,6 +149,7 @@ impl PlaybackLedger {
                 self.segments[self.len] = Segment {
                     id,
                     content_index,
+                    begins_item: content_index == 0 && base == 0,
                     is_finished: false,
                     start: self.received,
                     end: self.received + line_samples,
@@ -156,6 +168,11 @@ impl PlaybackLedger {
         self.finish_where(|segment| segment.is(item_id, content_index));
     }
 
+    /// No more audio will come for any part of this item.
+    pub fn finish_item(&mut self, item_id: &str) {
+        self.finish_where(|segment| segment.id.as_str() == item_id);
+    }
+
     /// No more audio will come for any content part known so far.
     pub fn finish_all(&mut self) {
         self.finish_where(|_| true);
@@ -163,8 +180,13 @@ impl PlaybackLedger {
 
     /// The next `samples` of the line have gone to the carrier at `now`.
     pub fn send(&mut self, now: Duration, samples: usize) {
-        self.sent = (self.sent + samples as u64).min(self.received);
-        self.play_end = self.play_end.max(now) + samples_to_duration(samples as u64);
+        let samples = (samples as u64).min(self.received - self.sent);
+        self.sent += samples;
+        if self.play_end <= now {
+            self.run_start = now;
+            self.play_end = now;
+        }
+        self.play_end = self.play_end.saturating_add(samples_to_duration(samples));
     }
 
     /// The name of a mark to send behind everything sent so far. Its echo goes to
@@ -198,7 +220,8 @@ impl PlaybackLedger {
         if position > self.marked {
             return Echo::Foreign;
         }
-        let grace = self.sent.saturating_sub(self.heard) / 1_000 + CLOCK_GRACE_SAMPLES;
+        let running = duration_to_samples(now.saturating_sub(self.run_start));
+        let grace = running / 1_000 + CLOCK_GRACE_SAMPLES;
         let playable = self.sent - duration_to_samples(self.queued(now)).min(self.sent) + grace;
         self.heard = self.heard.max(position.min(playable));
         Echo::Heard
@@ -328,7 +351,7 @@ pub fn heard_text(text: &str, heard_ms: u64, total_ms: u64) -> &str {
     if heard_ms >= total_ms {
         return text;
     }
-    let chars = text.chars().count() as u64 * heard_ms / total_ms;
+    let chars = text.chars().count() as u128 * u128::from(heard_ms) / u128::from(total_ms);
     let end = text
         .char_indices()
         .nth(chars as usize)
@@ -343,7 +366,7 @@ pub fn heard_text(text: &str, heard_ms: u64, total_ms: u64) -> &str {
 
 /// Time that `samples` of the line take to play.
 pub(crate) fn samples_to_duration(samples: u64) -> Duration {
-    Duration::from_micros(samples * 1_000_000 / u64::from(PlaybackLedger::RATE_HZ))
+    Duration::from_micros(samples.saturating_mul(1_000_000) / u64::from(PlaybackLedger::RATE_HZ))
 }
 
 /// Samples of the line played in `time`, rounded down.

@@ -37,9 +37,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             (self.outbox, self.stats) = before;
             return result;
         }
-        if let Some(active) = self.dialog.interruptible() {
-            self.dialog.discard(active);
-        }
+        self.dialog.interrupted(started.is_some());
         self.dialog.latency_probe = None;
         self.downlink.clear(&mut self.stats);
         self.downlink.marks.clear();
@@ -80,24 +78,21 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             outbox.push_with(slab, record::TO_OPENAI, |dst| model.write(command, dst))?;
         }
         for unheard in ledger.unheard() {
-            // Items of an earlier session are unknown to this one.
-            let cut = if unheard.start < dialog.line_start {
-                Cut::None
-            } else {
-                unheard.cut()
-            };
+            // Items of an earlier session, or of none, are unknown to this one.
+            let is_known =
+                unheard.start >= dialog.line_start && !dialog.is_side_item(unheard.item_id);
+            let cut = if is_known { unheard.cut() } else { Cut::None };
             let item_id = unheard.item_id;
             let (truncate, delete);
             let command = match cut {
                 Cut::TruncateAt { audio_end_ms } => {
-                    let audio_end_ms = dialog.cut_at(&unheard, audio_end_ms)?;
+                    truncate = dialog.truncate(&unheard, audio_end_ms)?;
                     stats.truncated_items += 1;
-                    truncate = dialog.event_id(Purpose::Truncate);
                     ModelCommand::TruncateItem {
-                        event_id: truncate.as_str(),
+                        event_id: truncate.event_id.as_str(),
                         item_id,
-                        content_index: unheard.content_index,
-                        audio_end_ms,
+                        content_index: truncate.content_index,
+                        audio_end_ms: truncate.audio_end_ms,
                     }
                 }
                 Cut::Delete => {
@@ -124,11 +119,16 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             let [name, ..] = marks.pop(slab, &mark, &mut name)?;
             outbox.push(slab, Record::new(record::MARK, [0], &[Text::Plain(name)]))?;
         }
-        if let Some(first) = ledger.unheard().find(|unheard| unheard.received_ms > 0) {
+        let mut unheard = ledger.unheard().filter(|unheard| unheard.received_ms > 0);
+        if let Some(first) = unheard.next() {
             stats.barge_ins += 1;
             let numbers = [first.heard_ms, first.received_ms];
             let texts = [Text::Plain(first.item_id)];
             outbox.push(slab, Record::new(record::BARGE_IN, numbers, &texts))?;
+            for dropped in unheard.filter(|unheard| unheard.cut() == Cut::Delete) {
+                let texts = [Text::Plain(dropped.item_id)];
+                outbox.push(slab, Record::new(record::ITEM_DROPPED, [], &texts))?;
+            }
         }
         Ok(())
     }
@@ -170,14 +170,13 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         Ok(())
     }
 
-    pub(super) fn truncate_again(&mut self) -> Result<(), Error> {
-        self.stats.refused_cuts += 1;
-        let Some(cut) = self.dialog.cut_refused() else {
+    /// The model refused a truncation: if it is the last one, it is made again a little earlier.
+    pub(super) fn truncate_again(&mut self, event_id: JsonStr<'_>) -> Result<(), Error> {
+        let Some(cut) = self.dialog.truncate_again(event_id) else {
             return Ok(());
         };
-        let event_id = self.dialog.event_id(Purpose::Truncate);
         self.push_to_model(ModelCommand::TruncateItem {
-            event_id: event_id.as_str(),
+            event_id: cut.event_id.as_str(),
             item_id: cut.item_id.as_str(),
             content_index: cut.content_index,
             audio_end_ms: cut.audio_end_ms,

@@ -53,7 +53,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 Ok(())
             }
             CarrierEvent::Media { .. } => Ok(()),
-            CarrierEvent::Dtmf { digit } => self.push(Record::new(
+            CarrierEvent::Dtmf { digit } => self.push_event(Record::new(
                 record::DTMF,
                 [u64::from(u32::from(digit))],
                 &[],
@@ -82,7 +82,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             Text::Json(call_sid),
             Text::Plain(custom_parameters.as_str()),
         ];
-        self.push(Record::new(record::CALL_STARTED, [], &texts))?;
+        self.push_event(Record::new(record::CALL_STARTED, [], &texts))?;
         self.stream_sid = Some(id);
         Ok(())
     }
@@ -92,30 +92,24 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         // A name that does not fit is none of ours.
         let name = name.copy_to(&mut buf).unwrap_or_default();
         let (mark, named) = split_wire_name(name);
-        let before = (self.outbox, self.stats);
-        let ledger = self.downlink.ledger.clone();
         let echo = self.downlink.ledger.handle_mark(self.now, mark);
         match echo {
             Echo::Heard => self.stats.marks_heard += 1,
             _ => self.stats.marks_ignored += 1,
         }
         self.measure_latency();
-        let result = self.tell_echo(echo, named);
-        if result.is_err() {
-            (self.outbox, self.stats) = before;
-            self.downlink.ledger = ledger;
-        }
-        result
+        // The queue is empty and holds an event for each part that can wait, so this does not fail.
+        self.tell_echo(echo, named)
     }
 
     fn tell_echo(&mut self, echo: Echo, named: Option<&str>) -> Result<(), Error> {
         if let Some(name) = named.filter(|_| echo != Echo::Foreign) {
             let is_heard = u64::from(echo == Echo::Heard);
-            self.push(Record::new(record::MARK, [is_heard], &[Text::Plain(name)]))?;
+            self.push_event(Record::new(record::MARK, [is_heard], &[Text::Plain(name)]))?;
         }
         while let Some(heard) = self.downlink.ledger.pop_heard() {
             let texts = [Text::Plain(heard.item_id())];
-            self.push(Record::new(record::ITEM_HEARD, [heard.audio_ms], &texts))?;
+            self.push_event(Record::new(record::ITEM_HEARD, [heard.audio_ms], &texts))?;
         }
         Ok(())
     }
@@ -135,7 +129,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
 
     pub(super) fn unknown(&mut self, source: Source, kind: JsonStr<'_>) -> Result<(), Error> {
         let is_twilio = u64::from(source == Source::Twilio);
-        self.push(Record::new(record::OTHER, [is_twilio], &[Text::Json(kind)]))?;
+        self.push_event(Record::new(record::OTHER, [is_twilio], &[Text::Json(kind)]))?;
         self.stats.other_messages += 1;
         Ok(())
     }

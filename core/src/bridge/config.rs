@@ -15,16 +15,19 @@ pub struct Config {
     /// Default: 100 ms.
     pub mark_interval: Duration,
     /// Model audio held beyond the lead; at least 1 s. Once it is half full, audio is sent ahead to
-    /// the carrier, which holds minutes; once full, the newest is dropped. Default: 5 s, 40 kB.
+    /// the carrier, which holds minutes; once full, the newest is dropped. Models generate several
+    /// times faster than they are heard: where barge-ins into long answers matter, 30 s (240 kB)
+    /// keep `lead` what it says. Default: 5 s, 40 kB; at most 10 minutes.
     pub downlink_capacity: Duration,
     /// Caller audio held while the model cannot take it, the oldest dropped beyond; at least 128 ms.
-    /// Default: 1 s, 8 kB.
+    /// Default: 1 s, 8 kB; at most 10 minutes.
     pub uplink_capacity: Duration,
     /// Bytes for the texts of one input (a transcript, a tool call's arguments) and for commands
-    /// that wait to be polled (a session's instructions and tools); at least 8 KiB. Default: 12 KiB.
+    /// that wait to be polled (a session's instructions and tools: raise it where these are long); at
+    /// least 8 KiB, at most 64 MiB. Default: 12 KiB.
     pub text_capacity: usize,
     /// Longest gap in the caller's media time line that is filled with silence. A longer one, or a
-    /// step back that is longer, is a new start. Default: 10 s.
+    /// step back that is longer, is a new start. Default: 10 s; at most 60 s.
     pub max_gap: Duration,
     /// Without media for so long in the caller's turn, the model is fed silence, so that the turn
     /// can end. Default: 750 ms.
@@ -69,19 +72,22 @@ impl Config {
 
     /// At least what the largest barge-in transaction takes.
     pub(super) fn text_len(&self) -> usize {
-        self.text_capacity.max(8 << 10)
+        self.text_capacity.clamp(8 << 10, 64 << 20)
     }
 
     /// At least what one piece of a message takes.
     pub(super) fn uplink_len(&self) -> usize {
-        (duration_to_samples(self.uplink_capacity) as usize).max(1 << 10)
+        duration_to_samples(self.uplink_capacity.min(MAX_CAPACITY)).max(1 << 10) as usize
     }
 
     /// At least a second.
     pub(super) fn downlink_len(&self) -> usize {
-        (duration_to_samples(self.downlink_capacity) as usize).max(8_000)
+        duration_to_samples(self.downlink_capacity.min(MAX_CAPACITY)).max(8_000) as usize
     }
 }
+
+/// What Twilio itself would keep (error 31931).
+const MAX_CAPACITY: Duration = Duration::from_secs(600);
 
 /// Audio format on the model's side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -76,8 +76,10 @@ impl Downlink {
     ) -> Result<u64, Error> {
         let (item_id, content_index) = (part.0.as_str(), part.1);
         if self.part != Some(part) {
-            self.finish(slab, stats);
+            // What is refused must not end the part before.
+            for_each_chunk(&mut Decoder::new(), audio, |_| {})?;
             self.ledger.announce(item_id, content_index)?;
+            self.finish(slab, stats);
             self.part = Some(part);
         }
 
@@ -143,6 +145,14 @@ impl Downlink {
         }
         self.ledger.finish(item_id.as_str(), content_index);
         self.note_depth(stats);
+    }
+
+    /// The item is whole.
+    pub(super) fn finish_item(&mut self, slab: &mut [u8], stats: &mut Stats, item: Id) {
+        if self.part.is_some_and(|part| part.0 == item) {
+            self.finish(slab, stats);
+        }
+        self.ledger.finish_item(item.as_str());
     }
 
     /// Whether `part` is the one whose deltas are coming.

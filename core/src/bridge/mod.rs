@@ -171,8 +171,9 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     /// # Errors
     /// [`Error::OutputPending`], [`Error::Closed`], [`Error::MessageTooLong`], what
     /// [`Carrier::read`] returns, [`Error::InvalidBase64`], [`Error::InvalidField`] for another
-    /// stream's message or one out of place, [`Error::QueueFull`] for a text longer than
-    /// `Config::text_capacity`. The message has then had no effect.
+    /// stream's message or one out of place, [`Error::MessageTooLong`] also for a text that
+    /// `Config::text_capacity` has no room for. The message has then had no effect, and the call can
+    /// go on: log the error, leave the message out.
     pub fn handle_twilio(&mut self, now: Duration, text: &str) -> Result<(), Error> {
         self.accept(now, text, self.config.max_twilio_len)?;
         let message = self.carrier.read(text);
@@ -185,8 +186,9 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     /// A message from the model has arrived: one whole text frame.
     ///
     /// # Errors
-    /// As [`handle_twilio`](Self::handle_twilio), with [`Model::read`]. What the model itself
-    /// refuses or reports is an [`Event::ModelError`], not an error.
+    /// As [`handle_twilio`](Self::handle_twilio), with [`Model::read`], and [`Error::QueueFull`] for
+    /// audio of a content part while too many wait to be heard. What the model itself refuses or
+    /// reports is an [`Event::ModelError`], not an error.
     pub fn handle_openai(&mut self, now: Duration, text: &str) -> Result<(), Error> {
         self.accept(now, text, self.config.max_openai_len)?;
         let event = self.model.read(text);
@@ -209,7 +211,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 ..
             } = self;
             uplink.feed_silence(storage.as_mut(), stats, STALL_SAMPLES);
-            self.stall_ends = Some(now + samples_to_duration(STALL_SAMPLES));
+            self.stall_ends = Some(now.saturating_add(samples_to_duration(STALL_SAMPLES)));
         }
     }
 
@@ -272,7 +274,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             return Err(Error::InvalidField { name: "call_id" });
         }
         self.push_to_model(ModelCommand::ToolOutput { call_id, output })?;
-        self.dialog.answer_call(call_id);
+        self.dialog.answer_call(self.now, call_id);
         if self.dialog.owes() {
             return Ok(());
         }
@@ -313,7 +315,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     }
 
     /// Asks for an [`Event::Mark`] when the caller has heard everything received so far, or when a
-    /// barge-in has flushed it. `name` is up to 128 ASCII characters.
+    /// barge-in has flushed it. `name` is up to 128 ASCII characters; names that wait to be sent
+    /// share 1 KiB, with 101 bytes each for their keeping.
     ///
     /// # Errors
     /// [`Error::InvalidField`] for another name; [`Error::QueueFull`], [`Error::Closed`].
@@ -374,6 +377,18 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
 
     fn push(&mut self, record: Record<'_>) -> Result<(), Error> {
         self.outbox.push(self.storage.as_mut(), record)
+    }
+
+    /// [`push`](Self::push) for what an input brings. The queue is empty then, so that a text without
+    /// room now will never have it.
+    fn push_event(&mut self, record: Record<'_>) -> Result<(), Error> {
+        self.push(record).map_err(|error| match error {
+            Error::QueueFull { needed, free } => Error::MessageTooLong {
+                limit: free,
+                actual: needed,
+            },
+            other => other,
+        })
     }
 }
 

@@ -27,13 +27,17 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 self.dialog.configure(&state, expected);
                 match self.dialog.session {
                     Session::Ready if was_ready => Ok(()),
-                    Session::Ready => self.push(Record::new(record::SESSION_READY, [], &[])),
-                    _ => self.push(Record::format_mismatch(expected, state.input, state.output)),
+                    Session::Ready => self.push_event(Record::new(record::SESSION_READY, [], &[])),
+                    _ => self.push_event(Record::format_mismatch(
+                        expected,
+                        state.input,
+                        state.output,
+                    )),
                 }
             }
             ModelEvent::SpeechStarted { audio_start_ms, .. } => self.speech_started(audio_start_ms),
             ModelEvent::SpeechStopped { audio_end_ms, .. } => {
-                self.push(Record::new(record::SPEECH_STOPPED, [audio_end_ms], &[]))?;
+                self.push_event(Record::new(record::SPEECH_STOPPED, [audio_end_ms], &[]))?;
                 let position = self.uplink.position();
                 let behind = position.saturating_sub(Duration::from_millis(audio_end_ms));
                 self.dialog.speech_stopped(self.now, behind);
@@ -44,10 +48,11 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 out_of_band,
             } => {
                 let id = Id::from_json(response_id, "response_id")?;
-                if !out_of_band {
-                    self.dialog.response_created(id);
+                if out_of_band {
+                    self.dialog.side_response_created(id);
+                    return Ok(());
                 }
-                Ok(())
+                self.response_created(id)
             }
             ModelEvent::ItemAdded {
                 response_id,
@@ -55,6 +60,10 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 is_message,
             } => {
                 let id = Id::from_json(item_id, "item_id")?;
+                if let Some(side) = self.dialog.side_response(response_id) {
+                    side.item = Some(id);
+                    return Ok(());
+                }
                 match is_message {
                     true if self.dialog.is_discarded(response_id) => self.delete_item(id.as_str()),
                     true => self.downlink.ledger.announce(id.as_str(), 0),
@@ -88,7 +97,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 text,
                 is_final,
                 ..
-            } => self.push(Record::transcript(
+            } => self.push_event(Record::transcript(
                 speaker,
                 Text::Json(item_id),
                 Text::Json(text),
@@ -103,12 +112,11 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 let id = Id::from_json(call_id, "call_id")?;
                 let texts = [call_id, name, arguments].map(Text::Json);
                 let before = self.outbox;
-                self.push(Record::new(record::TOOL_CALL, [], &texts))?;
-                let is_new = self.dialog.call(id);
-                if is_new != Ok(true) {
+                self.push_event(Record::new(record::TOOL_CALL, [], &texts))?;
+                if !self.dialog.call(id) {
                     self.outbox = before;
                 }
-                is_new.map(|_| ())
+                Ok(())
             }
             ModelEvent::ResponseDone {
                 response_id,
@@ -124,6 +132,20 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             } => self.model_error(code, message, event_id),
             ModelEvent::Other { kind } => self.unknown(Source::OpenAi, kind),
         }
+    }
+
+    fn response_created(&mut self, id: Id) -> Result<(), Error> {
+        if !self.dialog.response_created(self.now, id) {
+            return Ok(());
+        }
+        // Not a word of it now; what the caller spoke over is owed when they have finished.
+        self.dialog.discard(id);
+        self.dialog.ask_again();
+        let event_id = self.dialog.event_id(Purpose::Cancel);
+        self.push_to_model(ModelCommand::CancelResponse {
+            event_id: event_id.as_str(),
+            response_id: Some(id.as_str()),
+        })
     }
 
     fn audio_delta(
@@ -159,7 +181,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 &[Text::Json(item_id)],
             );
             // Should commands have filled the queue, the counter tells it all the same.
-            let _ = self.push(told);
+            let _ = self.push_event(told);
         }
         self.dialog.last_part = Some(part);
         if let Some(speech_end) = self.dialog.speech_end.take() {
@@ -178,10 +200,23 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     ) -> Result<(), Error> {
         let [reason, message] = [reason, message].map(|text| text.map_or(Text::EMPTY, Text::Json));
         let response = Text::Json(response_id);
-        self.push(Record::response_done(
+        self.push_event(Record::response_done(
             response, status, reason, message, usage,
         ))?;
         self.stats.responses += 1;
+        let side = self
+            .dialog
+            .side_response(response_id)
+            .and_then(|side| side.item);
+        let Self {
+            downlink,
+            storage,
+            stats,
+            ..
+        } = self;
+        if let Some(item) = side {
+            downlink.finish_item(storage.as_mut(), stats, item);
+        }
         if self.dialog.response_done(response_id) {
             self.downlink.finish(self.storage.as_mut(), &mut self.stats);
             self.downlink.ledger.finish_all();
@@ -207,17 +242,18 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         if is("response_cancel_not_active") || is("input_audio_buffer_commit_empty") {
             return Ok(());
         }
-        match purpose {
-            Some(Purpose::Truncate) => return self.truncate_again(),
-            Some(Purpose::Delete) => {
-                self.stats.refused_cuts += 1;
-                return Ok(());
-            }
-            _ => {}
+        if matches!(purpose, Some(Purpose::Truncate | Purpose::Delete)) {
+            self.stats.refused_cuts += 1;
+            return match event_id.filter(|_| is("invalid_value")) {
+                Some(event_id) => self.truncate_again(event_id),
+                None => Ok(()),
+            };
         }
-        let is_fatal = purpose == Some(Purpose::Session) || FATAL_CODES.iter().any(|code| is(code));
+        let is_startup = self.dialog.session != Session::Ready;
+        let is_fatal = purpose == Some(Purpose::Session) && is_startup
+            || FATAL_CODES.iter().any(|code| is(code));
         let texts = [code.map_or(Text::EMPTY, Text::Json), Text::Json(message)];
-        self.push(Record::new(record::MODEL_ERROR, [is_fatal.into()], &texts))?;
+        self.push_event(Record::new(record::MODEL_ERROR, [is_fatal.into()], &texts))?;
         if let Some(event_id) = event_id {
             self.dialog.request_refused(event_id);
         }
@@ -259,7 +295,11 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             });
         };
         self.request_len = self.model.write(command, region)?;
-        self.dialog.owe(event_id, is_for_tools);
+        let is_out_of_band = response
+            .and_then(|response| response.get("conversation"))
+            .and_then(|conversation| conversation.as_string())
+            .is_some_and(|conversation| conversation == *"none");
+        self.dialog.owe(event_id, is_for_tools, is_out_of_band);
         Ok(())
     }
 }

@@ -59,6 +59,12 @@ pub enum Event<'b> {
         /// heard ([`heard_text`](crate::playback::heard_text)).
         audio_received: Duration,
     },
+    /// This item was queued behind the one the caller spoke over; nothing of it was heard, and the
+    /// model has been told to forget it.
+    ItemDropped {
+        /// The item.
+        item_id: &'b str,
+    },
     /// The caller has heard this item to its end.
     ItemHeard {
         /// The item.
@@ -66,7 +72,9 @@ pub enum Event<'b> {
         /// Its whole length.
         audio_end: Duration,
     },
-    /// A single delta brought more audio than there was room for; its end was dropped.
+    /// There was no room for all of a delta's audio; its end was dropped. One delta brought more than
+    /// half the queue holds, or the queue cannot be emptied: no stream yet, or minutes are waiting at
+    /// the carrier.
     AudioDropped {
         /// The item.
         item_id: &'b str,

@@ -49,7 +49,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             let needed = self.request_len;
             let text = checked(buf, needed)?;
             text.copy_from_slice(&self.storage.as_ref()[..needed]);
-            self.dialog.response_requested();
+            self.dialog.response_requested(self.now);
             return Ok(Some(Output::ToOpenAi(as_text(text)?)));
         }
         let due = match self.stream_sid {
@@ -78,9 +78,12 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         if self.dialog.session != Session::Ready || !self.dialog.is_caller_speaking {
             return None;
         }
-        let stopped = self.uplink.last_media() + self.config.stall_timeout;
+        let stopped = self
+            .uplink
+            .last_media()
+            .saturating_add(self.config.stall_timeout);
         let deadline = self.stall_ends.unwrap_or(stopped);
-        (deadline < stopped + MAX_STALL).then_some(deadline)
+        (deadline < stopped.saturating_add(MAX_STALL)).then_some(deadline)
     }
 
     fn append<'b>(&mut self, buf: &'b mut [u8]) -> Result<Output<'b>, Error> {

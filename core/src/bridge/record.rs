@@ -110,6 +110,7 @@ impl Stored {
                 item_id: a,
                 audio_end: Duration::from_millis(x),
             },
+            ITEM_DROPPED => Event::ItemDropped { item_id: a },
             AUDIO_DROPPED => Event::AudioDropped {
                 item_id: a,
                 duration: Duration::from_millis(x),
@@ -230,3 +231,4 @@ pub(super) const RESPONSE_DONE: u8 = 14;
 pub(super) const MODEL_ERROR: u8 = 15;
 pub(super) const OTHER: u8 = 16;
 pub(super) const AUDIO_DROPPED: u8 = 17;
+pub(super) const ITEM_DROPPED: u8 = 18;

@@ -26,8 +26,12 @@ pub(super) struct Dialog {
     active: Option<Id>,
     /// A response is to be asked for as soon as it may.
     is_owed: bool,
-    /// A response was asked for, and none has been created since.
-    is_requested: bool,
+    /// When a response was asked for, if neither it nor a refusal has come since.
+    requested_at: Option<Duration>,
+    /// The caller spoke, or the application interrupted, before the response asked for began.
+    is_request_stale: bool,
+    /// The last request written is for a response out of band.
+    is_out_of_band: bool,
     /// The request for a response that was written last, and the one that was sent last.
     written: EventId,
     sent: Option<EventId>,
@@ -42,6 +46,9 @@ pub(super) struct Dialog {
     /// Audio that we have received and the model, by its refusals, does not hold yet.
     cut_margin_ms: u64,
     calls: [Option<Call>; MAX_CALLS],
+    /// When a tool's output was last sent.
+    output_sent: Duration,
+    side: [Option<Side>; MAX_SIDE],
     discarded: [Option<Id>; MAX_DISCARDED],
     events: u32,
 }
@@ -57,12 +64,22 @@ pub(super) enum Session {
     Mismatched,
 }
 
+/// A response out of band and the item it speaks, if any.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Side {
+    pub(super) response: Id,
+    pub(super) item: Option<Id>,
+}
+
 /// A truncation as it was sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Truncation {
+    pub(super) event_id: EventId,
+    pub(super) tries: u32,
     pub(super) item_id: Id,
     pub(super) content_index: u32,
     pub(super) audio_end_ms: u64,
+    received_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +101,9 @@ impl Dialog {
             silence: Duration::ZERO,
             active: None,
             is_owed: false,
-            is_requested: false,
+            requested_at: None,
+            is_request_stale: false,
+            is_out_of_band: false,
             written: EventId::EMPTY,
             sent: None,
             is_owed_for_tools: false,
@@ -93,6 +112,8 @@ impl Dialog {
             last_cut: None,
             cut_margin_ms: 0,
             calls: [None; MAX_CALLS],
+            output_sent: Duration::ZERO,
+            side: [None; MAX_SIDE],
             discarded: [None; MAX_DISCARDED],
             events: 0,
         }
@@ -118,8 +139,9 @@ impl Dialog {
     /// The session is gone; the next one's items begin at `line_start`. What is owed stays owed.
     pub(super) fn disconnect(&mut self, line_start: u64) {
         *self = Self {
-            is_owed: self.is_owed || self.is_requested,
+            is_owed: self.is_owed || self.requested_at.is_some(),
             is_owed_for_tools: self.is_owed_for_tools,
+            is_out_of_band: self.is_out_of_band,
             written: self.written,
             events: self.events,
             line_start,
@@ -138,18 +160,70 @@ impl Dialog {
     /// waited for the silence that ends a turn, so the caller's last word is older by that.
     pub(super) fn speech_stopped(&mut self, now: Duration, behind: Duration) {
         self.is_caller_speaking = false;
-        self.answer_until = self.creates_response.then_some(now + ANSWER_PATIENCE);
-        self.speech_end = Some(now.saturating_sub(behind + self.silence));
+        // Whatever begins from here on, begins after the caller.
+        self.is_request_stale = false;
+        self.answer_until = self
+            .creates_response
+            .then_some(now.saturating_add(ANSWER_PATIENCE));
+        self.speech_end = Some(now.saturating_sub(behind.saturating_add(self.silence)));
     }
 
-    pub(super) fn response_created(&mut self, id: Id) {
+    /// A response of the conversation has begun. Whether it is to be cancelled at once: it is the
+    /// one asked for, and an interruption has come between.
+    pub(super) fn response_created(&mut self, now: Duration, id: Id) -> bool {
         self.active = Some(id);
-        if !self.is_requested {
-            // Voice detection's own answers all that the conversation holds by now.
-            self.is_owed = false;
-        }
-        self.is_requested = false;
         self.answer_until = None;
+        if self.requested_at.is_none() || self.is_out_of_band {
+            // Voice detection's own response: it knows of tool outputs, unless they crossed it.
+            let crossed = now < self.output_sent.saturating_add(CROSSING_TIME);
+            self.is_owed &= !self.is_owed_for_tools || crossed;
+            return false;
+        }
+        self.requested_at = None;
+        core::mem::take(&mut self.is_request_stale)
+    }
+
+    /// A response out of band has begun: it blocks nothing.
+    pub(super) fn side_response_created(&mut self, response: Id) {
+        if self.is_out_of_band {
+            self.requested_at = None;
+        }
+        self.side.rotate_right(1);
+        self.side[0] = Some(Side {
+            response,
+            item: None,
+        });
+    }
+
+    /// The out-of-band response of this id.
+    pub(super) fn side_response(&mut self, id: JsonStr<'_>) -> Option<&mut Side> {
+        self.side
+            .iter_mut()
+            .flatten()
+            .find(|side| id == *side.response.as_str())
+    }
+
+    /// Whether the item belongs to a response out of band, so that no conversation holds it.
+    pub(super) fn is_side_item(&self, item_id: &str) -> bool {
+        self.side
+            .iter()
+            .flatten()
+            .any(|side| side.item.is_some_and(|id| id.as_str() == item_id))
+    }
+
+    /// An interruption: nothing more of what is being said is to be heard, and a response that was
+    /// asked for is not to begin. If the caller spoke, it is asked for again.
+    pub(super) fn interrupted(&mut self, by_caller: bool) {
+        self.is_request_stale = self.requested_at.is_some() && !self.is_out_of_band;
+        if !by_caller {
+            self.sent = None;
+        }
+        if let Some(active) = self.interruptible() {
+            self.discard(active);
+        }
+        for side in self.side.into_iter().flatten() {
+            self.discard(side.response);
+        }
     }
 
     /// Whether the response that ended is the one that was active.
@@ -181,8 +255,9 @@ impl Dialog {
     }
 
     /// A response is owed, for the application or for tool outputs.
-    pub(super) fn owe(&mut self, request: EventId, is_for_tools: bool) {
+    pub(super) fn owe(&mut self, request: EventId, is_for_tools: bool, is_out_of_band: bool) {
         self.is_owed = true;
+        self.is_out_of_band = is_out_of_band;
         self.written = request;
         self.is_owed_for_tools = is_for_tools;
     }
@@ -194,27 +269,40 @@ impl Dialog {
 
     /// The response owed may be asked for now.
     pub(super) fn is_response_due(&self, now: Duration) -> bool {
-        self.may_ask() && self.answer_until.is_none_or(|until| until <= now)
+        self.may_ask() && self.asking_from().is_none_or(|from| from <= now)
     }
 
-    /// When waiting for voice detection's own response ends, if nothing else is waited for.
+    /// When the response owed may be asked for, if time is all that is waited for.
     pub(super) fn patience_ends(&self) -> Option<Duration> {
-        self.answer_until.filter(|_| self.may_ask())
+        self.asking_from().filter(|_| self.may_ask())
+    }
+
+    /// Asking waits for voice detection's own response, and for the answer to an earlier request:
+    /// refusals do not always say what they refuse.
+    fn asking_from(&self) -> Option<Duration> {
+        let answered = self
+            .requested_at
+            .map(|at| at.saturating_add(REQUEST_PATIENCE));
+        self.answer_until.max(answered)
     }
 
     fn may_ask(&self) -> bool {
         self.session == Session::Ready
             && self.is_owed
-            && !self.is_requested
-            && self.active.is_none()
-            && !self.is_caller_speaking
+            && (self.is_out_of_band || self.active.is_none() && !self.is_caller_speaking)
             && !(self.is_owed_for_tools && self.has_open_call())
     }
 
-    pub(super) fn response_requested(&mut self) {
+    pub(super) fn response_requested(&mut self, now: Duration) {
         self.is_owed = false;
-        self.is_requested = true;
+        self.requested_at = Some(now);
+        self.is_request_stale = false;
         self.sent = Some(self.written);
+    }
+
+    /// The request last sent is still the one written: it can be made again.
+    pub(super) fn ask_again(&mut self) {
+        self.is_owed |= self.sent == Some(self.written);
     }
 
     /// A request met another response, which may have been created before it or since: if it is
@@ -236,33 +324,22 @@ impl Dialog {
     fn take_sent(&mut self, event_id: JsonStr<'_>) -> Option<EventId> {
         let sent = self.sent.filter(|sent| event_id == *sent.as_str())?;
         self.sent = None;
-        self.is_requested = false;
+        self.requested_at = None;
+        self.is_request_stale = false;
         Some(sent)
     }
 
-    /// Whether the call is new; then it is remembered.
-    ///
-    /// # Errors
-    /// [`Error::QueueFull`] if too many calls are open.
-    pub(super) fn call(&mut self, id: Id) -> Result<bool, Error> {
-        if self.calls.iter().flatten().any(|call| call.id == id) {
-            return Ok(false);
+    /// Whether the call is new; then it is remembered. The oldest of too many is forgotten.
+    pub(super) fn call(&mut self, id: Id) -> bool {
+        let is_new = self.calls.iter().flatten().all(|call| call.id != id);
+        if is_new {
+            self.calls.rotate_right(1);
+            self.calls[0] = Some(Call {
+                id,
+                is_answered: false,
+            });
         }
-        let free = self.calls.iter().position(Option::is_none);
-        let answered = || {
-            self.calls
-                .iter()
-                .flatten()
-                .position(|call| call.is_answered)
-        };
-        let Some(slot) = free.or_else(answered) else {
-            return Err(Error::QueueFull { needed: 1, free: 0 });
-        };
-        self.calls[slot] = Some(Call {
-            id,
-            is_answered: false,
-        });
-        Ok(true)
+        is_new
     }
 
     pub(super) fn is_open_call(&self, id: &str) -> bool {
@@ -272,7 +349,8 @@ impl Dialog {
             .any(|call| call.id.as_str() == id && !call.is_answered)
     }
 
-    pub(super) fn answer_call(&mut self, id: &str) {
+    pub(super) fn answer_call(&mut self, now: Duration, id: &str) {
+        self.output_sent = now;
         for call in self.calls.iter_mut().flatten() {
             call.is_answered |= call.id.as_str() == id;
         }
@@ -282,31 +360,45 @@ impl Dialog {
         self.calls.iter().flatten().any(|call| !call.is_answered)
     }
 
-    /// Where to truncate a part of which `heard_ms` were heard and `received_ms` received.
-    pub(super) fn cut_at(&mut self, unheard: &Unheard<'_>, heard_ms: u64) -> Result<u64, Error> {
+    /// The truncation of a part of which `heard_ms` were heard.
+    pub(super) fn truncate(
+        &mut self,
+        unheard: &Unheard<'_>,
+        heard_ms: u64,
+    ) -> Result<Truncation, Error> {
         let held_ms = unheard.received_ms.saturating_sub(self.cut_margin_ms);
-        let audio_end_ms = heard_ms.min(held_ms);
-        self.last_cut = Some(Truncation {
+        let cut = Truncation {
+            event_id: self.event_id(Purpose::Truncate),
+            tries: 1,
             item_id: Id::new(unheard.item_id, "item_id")?,
             content_index: unheard.content_index,
-            audio_end_ms,
-        });
-        Ok(audio_end_ms)
+            audio_end_ms: heard_ms.min(held_ms),
+            received_ms: unheard.received_ms,
+        };
+        self.last_cut = Some(cut);
+        Ok(cut)
     }
 
-    /// The last truncation was refused: the model holds less than it has sent. It has been seen
-    /// 85 ms behind on live calls, so each refusal moves the point back by
-    /// [`CUT_STEP_MS`], now and from now on. `None` once there is nothing left to try.
-    pub(super) fn cut_refused(&mut self) -> Option<Truncation> {
-        let refused = self.last_cut.take()?;
-        self.cut_margin_ms = (self.cut_margin_ms + CUT_STEP_MS).min(MAX_CUT_MARGIN_MS);
-        self.last_cut = refused
-            .audio_end_ms
-            .checked_sub(CUT_STEP_MS)
-            .map(|audio_end_ms| Truncation {
-                audio_end_ms,
-                ..refused
-            });
+    /// The last truncation, made again further back if `event_id` is its: the model holds less than
+    /// it has sent. It has been seen 85 ms behind on live calls, so each refusal moves the point
+    /// back by [`CUT_STEP_MS`], now and from now on, a few times.
+    pub(super) fn truncate_again(&mut self, event_id: JsonStr<'_>) -> Option<Truncation> {
+        let refused = self
+            .last_cut
+            .filter(|cut| event_id == *cut.event_id.as_str())?;
+        self.last_cut = None;
+        if refused.tries == MAX_CUT_TRIES {
+            return None;
+        }
+        let audio_end_ms = refused.audio_end_ms.checked_sub(CUT_STEP_MS)?;
+        let margin_ms = refused.received_ms.saturating_sub(audio_end_ms);
+        self.cut_margin_ms = self.cut_margin_ms.max(margin_ms.min(MAX_CUT_MARGIN_MS));
+        self.last_cut = Some(Truncation {
+            event_id: self.event_id(Purpose::Truncate),
+            tries: refused.tries + 1,
+            audio_end_ms,
+            ..refused
+        });
         self.last_cut
     }
 
@@ -365,7 +457,14 @@ const EVENT_PREFIX: &str = "tl_";
 const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
 /// How far a refused truncation is moved back.
 const CUT_STEP_MS: u64 = 100;
+const MAX_CUT_TRIES: u32 = 5;
 const MAX_CUT_MARGIN_MS: u64 = 500;
+/// A refusal takes a round trip; what has not come by then will not come.
+const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
+/// A tool's output that left less than this before a response began may not have been seen by it.
+const CROSSING_TIME: Duration = Duration::from_millis(500);
 const MAX_CALLS: usize = 16;
-/// Deltas trail an interruption by a round trip, in which no more responses than this can begin.
-const MAX_DISCARDED: usize = 4;
+/// Responses out of band that may run at one time.
+const MAX_SIDE: usize = 4;
+/// Deltas trail an interruption by a round trip, in which few responses can begin.
+const MAX_DISCARDED: usize = 2 * MAX_SIDE;

@@ -69,7 +69,7 @@ impl Uplink {
 
         let time = timestamp_ms.saturating_mul(8);
         let next = self.next.unwrap_or(time);
-        let max_gap = duration_to_samples(config.max_gap);
+        let max_gap = duration_to_samples(config.max_gap.min(MAX_GAP));
         let (gap, overlap) = (time.saturating_sub(next), next.saturating_sub(time));
         let mut late = 0;
         if gap.max(overlap) > max_gap {
@@ -167,7 +167,9 @@ impl Uplink {
 
     fn fill(&mut self, slab: &mut [u8], stats: &mut Stats, samples: u64) {
         if self.ring.len() == 0 {
-            self.silence += samples;
+            let all = self.silence + samples;
+            self.silence = all.min(duration_to_samples(MAX_GAP));
+            stats.uplink_dropped_samples += all - self.silence;
             return;
         }
         let mut left = samples;
@@ -208,5 +210,7 @@ const SHORT_PAYLOAD: usize = 320;
 /// 40 ms: the most in one append. A backlog leaves in messages of this length, and buffers for it
 /// are cheap to clear.
 pub(super) const MAX_APPEND_SAMPLES: usize = 320;
+/// The longest gap that may be configured, and the most silence that waits.
+const MAX_GAP: Duration = Duration::from_secs(60);
 /// 10 ms: half a frame.
 const TIMESTAMP_TOLERANCE: u64 = 80;

@@ -68,6 +68,8 @@ pub enum Cut {
 pub(super) struct Segment {
     pub(super) id: Id,
     pub(super) content_index: u32,
+    /// Nothing of its item comes before it.
+    pub(super) begins_item: bool,
     pub(super) is_finished: bool,
     pub(super) start: u64,
     pub(super) end: u64,
@@ -81,6 +83,7 @@ impl Segment {
     pub(super) const EMPTY: Self = Self {
         id: Id::EMPTY,
         content_index: 0,
+        begins_item: false,
         is_finished: false,
         start: 0,
         end: 0,
@@ -90,6 +93,10 @@ impl Segment {
 
     pub(super) fn is(&self, item_id: &str, content_index: u32) -> bool {
         self.content_index == content_index && self.id.as_str() == item_id
+    }
+
+    pub(super) fn is_only_announced(&self) -> bool {
+        !self.is_finished && self.base + self.model_samples == 0 && self.start == self.end
     }
 
     fn received_ms(&self, model_rate_hz: u32) -> u64 {
@@ -130,7 +137,7 @@ impl Segment {
                 {
                     Cut::None
                 }
-                0 if self.begins_item() => Cut::Delete,
+                0 if self.begins_item => Cut::Delete,
                 audio_end_ms => Cut::TruncateAt { audio_end_ms },
             },
         })
@@ -139,7 +146,7 @@ impl Segment {
     /// Whether what is told of this part does for the later `other`: its item goes whole, or it is
     /// the same part, cut before.
     fn covers(&self, other: &Self, heard: u64, model_rate_hz: u32) -> bool {
-        let is_deleted = self.begins_item() && self.heard_ms(heard, model_rate_hz) == 0;
+        let is_deleted = self.begins_item && self.heard_ms(heard, model_rate_hz) == 0;
         let is_cut = self.content_index == other.content_index && self.end > heard;
         self.id == other.id && (is_deleted || is_cut)
     }
@@ -150,9 +157,5 @@ impl Segment {
         let here = heard.clamp(self.start, self.end) - self.start;
         let here_ms = here * 1_000 / u64::from(PlaybackLedger::RATE_HZ);
         (before_ms + here_ms).min(self.received_ms(model_rate_hz))
-    }
-
-    fn begins_item(&self) -> bool {
-        self.content_index == 0 && self.base == 0
     }
 }

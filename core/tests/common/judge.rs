@@ -82,10 +82,15 @@ impl Judge {
             .unwrap_or_default();
         let by_voice = self.config.barge_in && kind == "input_audio_buffer.speech_started";
         let by_hand = exchange.input == Input::Interrupt && exchange.result.is_ok();
-        // What the Bridge may cancel is what was active when it was told of the speech.
-        let active = self.active.clone();
+        // What the Bridge may cancel is what was active when it was told of the speech, or what it
+        // asked for before an interruption and only now hears of.
+        let mut active = self.active.clone();
         if let Some(event) = &event {
             self.learn(kind, event);
+        }
+        let is_stale = kind == "response.created" && !self.interruptions.is_empty();
+        if is_stale {
+            active = self.active.clone();
         }
         if by_voice || by_hand {
             self.interruptions.push(Interruption {
@@ -147,6 +152,11 @@ impl Judge {
                     self.cancels += 1;
                     if active.is_none() {
                         return Err("a cancel while no response is being made".into());
+                    }
+                    if let (true, Some(active), Some(last)) =
+                        (is_stale, &active, self.interruptions.last_mut())
+                    {
+                        last.dead.push(active.clone());
                     }
                     if by_voice && self.interrupts_response {
                         return Err("a cancel where the server cancels by itself".into());

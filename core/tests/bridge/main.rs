@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod arbiter;
 mod contract;
 mod downlink;
 mod events;

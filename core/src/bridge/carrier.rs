@@ -142,7 +142,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         self.is_ended = true;
         self.downlink.clear(&mut self.stats);
         self.downlink.marks.clear();
-        self.uplink.clear();
+        self.uplink.clear(&mut self.stats);
         self.dialog
             .disconnect(self.downlink.ledger.received_samples());
         self.stall_ends = None;

@@ -335,6 +335,12 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         &self.stats
     }
 
+    /// Audio that the carrier was sent and, by the clock, has not played at `now`: the delay between
+    /// sending and hearing.
+    pub fn queued_at_carrier(&self, now: Duration) -> Duration {
+        self.downlink.ledger.queued(now)
+    }
+
     /// The settings it was made with.
     pub fn config(&self) -> &Config {
         &self.config

@@ -99,7 +99,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 self.model.write(ModelCommand::AppendPcm16(pcm), buf)?
             }
         };
-        self.uplink.skip(caller.len());
+        self.uplink.skip(&mut self.stats, caller.len());
         self.stats.appended_samples += caller.len() as u64;
         Ok(Output::ToOpenAi(as_text(&buf[..len])?))
     }

@@ -69,6 +69,8 @@ impl<'a> Record<'a> {
             u.input_text_tokens,
             u.input_audio_tokens,
             u.cached_tokens,
+            u.cached_text_tokens,
+            u.cached_audio_tokens,
             u.output_text_tokens,
             u.output_audio_tokens,
         ];
@@ -168,26 +170,17 @@ impl Stored {
 }
 
 fn usage(numbers: &[u64; NUMBERS]) -> Usage {
-    let [
-        _,
-        total,
-        input,
-        output,
-        input_text,
-        input_audio,
-        cached,
-        output_text,
-        output_audio,
-    ] = *numbers;
     Usage {
-        total_tokens: total,
-        input_tokens: input,
-        output_tokens: output,
-        input_text_tokens: input_text,
-        input_audio_tokens: input_audio,
-        cached_tokens: cached,
-        output_text_tokens: output_text,
-        output_audio_tokens: output_audio,
+        total_tokens: numbers[1],
+        input_tokens: numbers[2],
+        output_tokens: numbers[3],
+        input_text_tokens: numbers[4],
+        input_audio_tokens: numbers[5],
+        cached_tokens: numbers[6],
+        cached_text_tokens: numbers[7],
+        cached_audio_tokens: numbers[8],
+        output_text_tokens: numbers[9],
+        output_audio_tokens: numbers[10],
     }
 }
 

@@ -16,6 +16,10 @@ pub struct Stats {
     pub late_samples: u64,
     /// Samples of the caller's voice dropped, oldest first, because the model could not take them.
     pub uplink_dropped_samples: u64,
+    /// Samples of the caller's voice now waiting for the model.
+    pub uplink_depth_samples: u64,
+    /// The most that ever waited.
+    pub max_uplink_depth_samples: u64,
     /// Samples of the model's speech put on the line to the caller.
     pub received_samples: u64,
     /// Samples sent to the carrier.

@@ -266,8 +266,8 @@ impl Stored {
     }
 }
 
-/// Numbers in a record: a status and the eight of [`Usage`](crate::dialect::Usage).
-pub(super) const NUMBERS: usize = 9;
+/// Numbers in a record: a status and the ten of [`Usage`](crate::dialect::Usage).
+pub(super) const NUMBERS: usize = 11;
 /// Where the three text lengths stand, behind the tag and the numbers.
 const LENS_AT: usize = 1 + NUMBERS * 8;
 const HEADER_LEN: usize = LENS_AT + 3 * 4;

@@ -120,11 +120,12 @@ impl Uplink {
     }
 
     /// Removes the next `count` samples.
-    pub(super) fn skip(&mut self, count: usize) {
+    pub(super) fn skip(&mut self, stats: &mut Stats, count: usize) {
         let silence = self.silence.min(count as u64);
         self.silence -= silence;
         self.ring.skip(count - silence as usize);
         self.position += count as u64;
+        self.note_depth(stats);
     }
 
     /// `caller`, μ-law at 8 kHz, as PCM at 24 kHz.
@@ -160,9 +161,10 @@ impl Uplink {
         self.upsampler.reset();
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(super) fn clear(&mut self, stats: &mut Stats) {
         self.ring.clear();
         self.silence = 0;
+        self.note_depth(stats);
     }
 
     fn fill(&mut self, slab: &mut [u8], stats: &mut Stats, samples: u64) {
@@ -189,6 +191,14 @@ impl Uplink {
         }
         let kept = self.ring.push(slab, bytes);
         debug_assert_eq!(kept, bytes.len(), "a chunk is shorter than the ring");
+        self.note_depth(stats);
+    }
+
+    fn note_depth(&self, stats: &mut Stats) {
+        stats.uplink_depth_samples = self.silence + self.ring.len() as u64;
+        stats.max_uplink_depth_samples = stats
+            .max_uplink_depth_samples
+            .max(stats.uplink_depth_samples);
     }
 }
 

@@ -221,6 +221,11 @@ pub struct Usage {
     pub input_audio_tokens: u64,
     /// Cached among the input.
     pub cached_tokens: u64,
+    /// Text among the cached; 0 where the peer does not tell.
+    pub cached_text_tokens: u64,
+    /// Audio among the cached; 0 where the peer does not tell. Audio input less this is what is
+    /// billed in full.
+    pub cached_audio_tokens: u64,
     /// Text among the output.
     pub output_text_tokens: u64,
     /// Audio among the output.

@@ -217,9 +217,17 @@ fn usage(usage: RawJson<'_>) -> Result<Usage, Error> {
         "input_token_details",
         "output_token_details",
     ])?;
-    let [input_text, input_audio, cached] = input_details
+    let [input_text, input_audio, cached, cached_details] = input_details
         .object_or_empty("usage.input_token_details")?
-        .pick(["text_tokens", "audio_tokens", "cached_tokens"])?;
+        .pick([
+            "text_tokens",
+            "audio_tokens",
+            "cached_tokens",
+            "cached_tokens_details",
+        ])?;
+    let [cached_text, cached_audio] = cached_details
+        .object_or_empty("usage.input_token_details.cached_tokens_details")?
+        .pick(["text_tokens", "audio_tokens"])?;
     let [output_text, output_audio] = output_details
         .object_or_empty("usage.output_token_details")?
         .pick(["text_tokens", "audio_tokens"])?;
@@ -230,6 +238,14 @@ fn usage(usage: RawJson<'_>) -> Result<Usage, Error> {
         input_text_tokens: count(input_text, "usage.input_token_details.text_tokens")?,
         input_audio_tokens: count(input_audio, "usage.input_token_details.audio_tokens")?,
         cached_tokens: count(cached, "usage.input_token_details.cached_tokens")?,
+        cached_text_tokens: count(
+            cached_text,
+            "usage.input_token_details.cached_tokens_details.text_tokens",
+        )?,
+        cached_audio_tokens: count(
+            cached_audio,
+            "usage.input_token_details.cached_tokens_details.audio_tokens",
+        )?,
         output_text_tokens: count(output_text, "usage.output_token_details.text_tokens")?,
         output_audio_tokens: count(output_audio, "usage.output_token_details.audio_tokens")?,
     })

@@ -131,6 +131,8 @@ fn the_end_of_a_response_is_told_with_its_usage() {
         (30, 91)
     );
     assert_eq!(usage.cached_tokens, 64);
+    assert_eq!(usage.cached_text_tokens, 64);
+    assert_eq!(usage.cached_audio_tokens, 0);
 }
 
 #[test]

@@ -129,6 +129,7 @@ pub(crate) fn stats(stats: &Stats) -> Value {
         "spilled_ms": audio(stats.spilled_samples),
         "downlink_dropped_ms": audio(stats.downlink_dropped_samples),
         "discarded_bytes": stats.discarded_bytes,
+        "max_uplink_depth_ms": audio(stats.max_uplink_depth_samples),
         "max_depth_ms": audio(stats.max_depth_samples),
         "marks_sent": stats.marks_sent,
         "marks_heard": stats.marks_heard,

@@ -1,6 +1,8 @@
 //! The filters of the fixed ratios, turned at build time from what they are into what the kernel
 //! runs, with the proofs that no sum overflows and no tap is lost.
 
+use core::num::NonZero;
+
 use super::filter::{
     Copy, Filter, MAX_HISTORY, MAX_PAIRS, MAX_ROWS, MAX_STREAMS, Pair, Pass, Run, STREAM, unpack,
 };
@@ -305,8 +307,8 @@ impl Design {
             "the delay is not whole"
         );
         let filter = Filter {
-            group_in: self.group_in(),
-            group_out: self.group_out(),
+            group_in: NonZero::new(self.group_in()).expect("a ratio"),
+            group_out: NonZero::new(self.group_out()).expect("a ratio"),
             rows,
             history: self.history(),
             delay: (centre - self.phase) / self.down,

@@ -12,12 +12,14 @@
 //! ones; the sum is shifted down by `shift` and the high parts are added at `final_bits`. The module
 //! `design` proves at build time that no input can overflow either accumulation.
 
+use core::num::NonZero;
+
 /// A filter ready to run.
 pub(crate) struct Filter {
     /// Input samples per group.
-    pub(crate) group_in: usize,
+    pub(crate) group_in: NonZero<usize>,
     /// Output samples per group.
-    pub(crate) group_out: usize,
+    pub(crate) group_out: NonZero<usize>,
     /// Outputs per group that are computed; the rest is at most one pure delay.
     pub(crate) rows: usize,
     /// Groups of input before the newest that the filter reaches back to.
@@ -89,7 +91,7 @@ impl Pass {
         let coefs = self.coefs.as_chunks().0;
         self.runs
             .iter()
-            .map(move |run| (run, &coefs[run.start..][..run.pairs]))
+            .filter_map(move |run| Some((run, coefs.get(run.start..)?.get(..run.pairs)?)))
     }
 }
 

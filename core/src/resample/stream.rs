@@ -37,44 +37,43 @@ impl<const N: usize> Stream<N> {
 
     pub(super) fn process(&mut self, src: &[i16], dst: &mut [i16]) -> Result<usize, Error> {
         let needed = self.output_len(src.len());
-        if dst.len() < needed {
-            return Err(Error::BufferTooShort {
-                needed,
-                actual: dst.len(),
-            });
-        }
+        let dst = first(dst, needed)?;
         self.started |= !src.is_empty();
-        self.run(src, &mut dst[..needed]);
+        self.run(src, dst);
         Ok(needed)
     }
 
     pub(super) fn flush(&mut self, dst: &mut [i16]) -> Result<usize, Error> {
         let needed = self.flush_len();
-        if dst.len() < needed {
-            return Err(Error::BufferTooShort {
-                needed,
-                actual: dst.len(),
-            });
-        }
+        let dst = first(dst, needed)?;
         // Silence pushes the rest out; the last group may give more than there is.
-        let groups = needed.div_ceil(self.filter.group_out);
+        let Filter {
+            group_in,
+            group_out,
+            ..
+        } = *self.filter;
+        let groups = (needed + group_out.get() - 1) / group_out;
         let silence = [0; MAX_GROUP * BLOCK];
         let mut tail = [0; MAX_GROUP * BLOCK];
         self.run(
-            &silence[..groups * self.filter.group_in - self.pending],
-            &mut tail[..groups * self.filter.group_out],
+            silence
+                .get(..groups * group_in.get() - self.pending)
+                .unwrap_or_default(),
+            tail.get_mut(..groups * group_out.get()).unwrap_or_default(),
         );
-        dst[..needed].copy_from_slice(&tail[..needed]);
+        copy(&tail, dst);
         self.reset();
         Ok(needed)
     }
 
     pub(super) fn reset(&mut self) {
-        *self = Self::with_level(self.filter, self.level);
+        self.kept = [0; N];
+        self.pending = 0;
+        self.started = false;
     }
 
     pub(super) fn output_len(&self, len: usize) -> usize {
-        (self.pending + len) / self.filter.group_in * self.filter.group_out
+        (self.pending + len) / self.filter.group_in * self.filter.group_out.get()
     }
 
     pub(super) fn flush_len(&self) -> usize {
@@ -87,7 +86,7 @@ impl<const N: usize> Stream<N> {
             delay,
             ..
         } = *self.filter;
-        delay + (self.pending * group_out).div_ceil(group_in)
+        delay + (self.pending * group_out.get() + group_in.get() - 1) / group_in
     }
 
     pub(super) fn delay(&self) -> usize {
@@ -102,35 +101,60 @@ impl<const N: usize> Stream<N> {
             history,
             ..
         } = *self.filter;
+        let keep = history * group_in.get();
         let (mut src, mut dst) = (src, dst);
         loop {
             let groups = ((self.pending + src.len()) / group_in).min(BLOCK);
             if groups == 0 {
                 break;
             }
-            let (new, rest) = src.split_at(groups * group_in - self.pending);
-            let (out, rest_out) = dst.split_at_mut(groups * group_out);
-            let old = history * group_in + self.pending;
-            fir::run(self.level, self.filter, &self.kept[..old], new, out);
-            let keep = history * group_in;
-            if let Some(start) = new.len().checked_sub(keep) {
-                self.kept[..keep].copy_from_slice(&new[start..]);
+            let taken = groups * group_in.get();
+            let (Some((new, rest)), Some((out, rest_out)), Some(old)) = (
+                src.split_at_checked(taken - self.pending),
+                dst.split_at_mut_checked(groups * group_out.get()),
+                self.kept.get(..keep + self.pending),
+            ) else {
+                debug_assert!(false, "the lengths are those of whole groups");
+                return;
+            };
+            fir::run(self.level, self.filter, old, new, out);
+            if let Some(newest) = new.len().checked_sub(keep).and_then(|at| new.get(at..)) {
+                copy(newest, &mut self.kept);
             } else {
-                self.kept.copy_within(groups * group_in..old, 0);
-                self.kept[keep - new.len()..keep].copy_from_slice(new);
+                let before = self.kept;
+                copy(before.get(taken..).unwrap_or_default(), &mut self.kept);
+                self.keep(keep - new.len(), new);
             }
             self.pending = 0;
             (src, dst) = (rest, rest_out);
         }
-        let start = history * group_in + self.pending;
-        self.kept[start..start + src.len()].copy_from_slice(src);
+        self.keep(keep + self.pending, src);
         self.pending += src.len();
+    }
+
+    /// Puts samples into the state from `at` on.
+    fn keep(&mut self, at: usize, samples: &[i16]) {
+        copy(samples, self.kept.get_mut(at..).unwrap_or_default());
+    }
+}
+
+/// The first `needed` samples of `dst`.
+fn first(dst: &mut [i16], needed: usize) -> Result<&mut [i16], Error> {
+    let actual = dst.len();
+    dst.get_mut(..needed)
+        .ok_or(Error::BufferTooShort { needed, actual })
+}
+
+/// Copies as many samples as both have, so that there is no panic for the optimiser to rule out.
+fn copy(src: &[i16], dst: &mut [i16]) {
+    for (to, &from) in dst.iter_mut().zip(src) {
+        *to = from;
     }
 }
 
 /// Samples of state the filter needs.
 pub(super) const fn kept(filter: &Filter) -> usize {
-    (filter.history + 1) * filter.group_in - 1
+    (filter.history + 1) * filter.group_in.get() - 1
 }
 
 /// Most samples in a group, in or out.

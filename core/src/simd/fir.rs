@@ -13,7 +13,7 @@ use crate::resample::filter::{BLOCK, Filter, MAX_STREAMS, Pass, Run, STREAM, unp
 /// that and adds more; `dst` takes the outputs and its length says how many groups there are, at
 /// most [`BLOCK`].
 pub(crate) fn run(level: Level, filter: &Filter, old: &[i16], new: &[i16], dst: &mut [i16]) {
-    debug_assert!(dst.len() <= BLOCK * filter.group_out);
+    debug_assert!(dst.len() <= BLOCK * filter.group_out.get());
     debug_assert_eq!(
         (old.len() + new.len()) / filter.group_in,
         filter.history + dst.len() / filter.group_out
@@ -100,26 +100,29 @@ fn accumulate<S: Simd, const R: usize, const B: usize>(
     sums: &mut [[S::i32s; B]; R],
 ) {
     for (run, coefs) in pass.runs::<R>() {
+        let lanes = lanes.get(run.lane..).unwrap_or_default();
         if S::i32s::LEN == 16 {
-            sliding(simd, run, coefs, &lanes[run.lane..], sums);
+            sliding(simd, run, coefs, lanes, sums);
+        } else if run.step == 1 {
+            reloading::<S, R, B, 1>(simd, coefs, lanes, sums);
         } else {
-            reloading(simd, run, coefs, &lanes[run.lane..], sums);
+            reloading::<S, R, B, 2>(simd, coefs, lanes, sums);
         }
     }
 }
 
 #[inline(always)]
-fn reloading<S: Simd, const R: usize, const B: usize>(
+fn reloading<S: Simd, const R: usize, const B: usize, const STEP: usize>(
     simd: S,
-    run: &Run,
     coefs: &[[i32; R]],
     lanes: &[i32],
     sums: &mut [[S::i32s; B]; R],
 ) {
-    for (at, coefs) in coefs.iter().enumerate() {
-        let mut lanes = lanes[at * run.step..][..B * S::i32s::LEN].chunks_exact(S::i32s::LEN);
-        for b in 0..B {
-            let x = next(simd, &mut lanes);
+    let groups = lanes.as_chunks::<STEP>().0;
+    for (lanes, coefs) in groups.windows(B * S::i32s::LEN / STEP).zip(coefs) {
+        let lanes = lanes.as_flattened();
+        for (b, lanes) in (0..B).zip(lanes.chunks_exact(S::i32s::LEN)) {
+            let x: S::i16s = S::i32s::from_slice(simd, lanes).bitcast();
             for (sums, &coef) in sums.iter_mut().zip(coefs) {
                 let c: S::i16s = S::i32s::splat(simd, coef).bitcast();
                 sums[b] += x.pairwise_dot_product(c);
@@ -193,7 +196,7 @@ fn outputs<const R: usize>(
         core::cmp::Ordering::Equal => &copied,
         core::cmp::Ordering::Greater => &rows[row - 1],
     };
-    match filter.group_out {
+    match filter.group_out.get() {
         1 => dst.copy_from_slice(&rows[0][..dst.len()]),
         2 => interleave([pick(0), pick(1)], dst),
         _ => interleave([pick(0), pick(1), pick(2)], dst),
@@ -219,7 +222,7 @@ fn interleave<const N: usize>(rows: [&[i16; BLOCK]; N], dst: &mut [i16]) {
 fn gather(filter: &Filter, old: &[i16], new: &[i16], lanes: &mut [i32]) {
     for (stream, &pair) in lanes.chunks_exact_mut(STREAM).zip(filter.streams) {
         // Constant places in the group let the compiler drop every bounds check in the loops.
-        match (filter.group_in, pair.low, pair.high) {
+        match (filter.group_in.get(), pair.low, pair.high) {
             (1, 0, 1) => gather_stream::<1, 0, 1>(filter, old, new, stream),
             (2, 0, 1) => gather_stream::<2, 0, 1>(filter, old, new, stream),
             (2, 0, 2) => gather_stream::<2, 0, 2>(filter, old, new, stream),
@@ -296,8 +299,8 @@ mod scalar {
     fn rows<const R: usize>(filter: &Filter, old: &[i16], new: &[i16], dst: &mut [i16]) {
         let mut lanes = [0; MAX_STREAMS * STREAM];
         gather(filter, old, new, &mut lanes);
-        for (group, out) in dst.chunks_exact_mut(filter.group_out).enumerate() {
-            let lanes = &lanes[group..];
+        for (group, out) in dst.chunks_exact_mut(filter.group_out.get()).enumerate() {
+            let lanes = lanes.get(group..).unwrap_or_default();
             let mut sums = [filter.rounding(); R];
             accumulate(&filter.fine, lanes, &mut sums);
             for sum in &mut sums {
@@ -307,7 +310,7 @@ mod scalar {
             let mut sums = sums.iter();
             for (row, sample) in out.iter_mut().enumerate() {
                 *sample = match filter.copy {
-                    Some(copy) if copy.row == row => unpack(lanes[copy.lane]).0,
+                    Some(copy) if copy.row == row => unpack(at(lanes, copy.lane)).0,
                     _ => saturate(sums.next().map_or(0, |sum| sum >> filter.final_bits)),
                 };
             }
@@ -316,14 +319,17 @@ mod scalar {
 
     fn accumulate<const R: usize>(pass: &Pass, lanes: &[i32], sums: &mut [i32; R]) {
         for (run, coefs) in pass.runs::<R>() {
-            let mut at = run.lane;
-            for coefs in coefs {
+            for (pair, coefs) in coefs.iter().enumerate() {
+                let lane = at(lanes, run.lane + pair * run.step);
                 for (sum, &coef) in sums.iter_mut().zip(coefs) {
-                    *sum += dot(lanes[at], coef);
+                    *sum += dot(lane, coef);
                 }
-                at += run.step;
             }
         }
+    }
+
+    fn at(lanes: &[i32], lane: usize) -> i32 {
+        lanes.get(lane).copied().unwrap_or(0)
     }
 
     fn dot(samples: i32, taps: i32) -> i32 {

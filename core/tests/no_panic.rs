@@ -25,11 +25,6 @@ fn no_panic_is_reachable_from_g711() {
 }
 
 #[test]
-fn no_panic_is_reachable_from_the_resamplers() {
-    assert_clean("filter_", 4);
-}
-
-#[test]
 fn panics_that_are_there_are_found() {
     let (library, code) = build();
     let cold: Vec<&str> = code.functions_named("cold_").collect();

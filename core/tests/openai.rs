@@ -195,6 +195,7 @@ fn a_response_is_followed_from_its_creation_to_its_end() {
         usage.input_audio_tokens,
         usage.cached_tokens,
     ) = (119, 13, 64);
+    usage.cached_text_tokens = 64;
     (usage.output_text_tokens, usage.output_audio_tokens) = (30, 91);
     let mut short = Usage::default();
     (short.total_tokens, short.input_tokens, short.output_tokens) = (90, 70, 20);

@@ -1,8 +1,9 @@
 //! The barge-in transaction: clear, cancel, cut, tell.
 
 use super::{
-    Bridge, MAX_MARK_NAME, record,
-    response::Purpose,
+    Bridge, MAX_MARK_NAME,
+    event_id::Purpose,
+    record,
     storage::{Record, Text},
 };
 use crate::{
@@ -70,7 +71,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         }
         let active = dialog.interruptible();
         if let Some(active) = active.filter(|_| cancels) {
-            let event_id = dialog.event_id(Purpose::Cancel);
+            let event_id = dialog.events.next(Purpose::Cancel);
             let command = ModelCommand::CancelResponse {
                 event_id: event_id.as_str(),
                 response_id: Some(active.as_str()),
@@ -99,7 +100,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                     let is_last = |part: &(Id, u32)| part.0.as_str() == item_id;
                     dialog.last_part = dialog.last_part.filter(|part| !is_last(part));
                     stats.deleted_items += 1;
-                    delete = dialog.event_id(Purpose::Delete);
+                    delete = dialog.events.next(Purpose::Delete);
                     ModelCommand::DeleteItem {
                         event_id: delete.as_str(),
                         item_id,
@@ -135,7 +136,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
 
     /// An item of a discarded response that the model began before it knew.
     pub(super) fn delete_item(&mut self, item_id: &str) -> Result<(), Error> {
-        let event_id = self.dialog.event_id(Purpose::Delete);
+        let event_id = self.dialog.events.next(Purpose::Delete);
         let command = ModelCommand::DeleteItem {
             event_id: event_id.as_str(),
             item_id,
@@ -158,7 +159,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         else {
             return Ok(());
         };
-        let event_id = self.dialog.event_id(Purpose::Truncate);
+        let event_id = self.dialog.events.next(Purpose::Truncate);
         self.push_to_model(ModelCommand::TruncateItem {
             event_id: event_id.as_str(),
             item_id: kept.as_str(),

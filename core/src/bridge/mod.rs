@@ -50,9 +50,11 @@
 //! | content parts waiting to be heard | [`PlaybackLedger::MAX_PARTS`](crate::PlaybackLedger::MAX_PARTS) | [`Error::QueueFull`] |
 
 mod barge_in;
+mod calls;
 mod carrier;
 mod config;
 mod downlink;
+mod event_id;
 mod model;
 mod output;
 mod poll;
@@ -71,7 +73,8 @@ pub use stats::Stats;
 
 use self::{
     downlink::Downlink,
-    response::{Dialog, Purpose},
+    event_id::Purpose,
+    response::Dialog,
     storage::{DefaultStorage, Record, Records, Ring, Text},
     uplink::Uplink,
 };
@@ -241,7 +244,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     /// [`Error::QueueFull`], [`Error::Closed`], what [`Model::write`] returns.
     pub fn update_session(&mut self, session: &SessionUpdate<'_>) -> Result<(), Error> {
         self.command()?;
-        let event_id = self.dialog.event_id(Purpose::Session);
+        let event_id = self.dialog.events.next(Purpose::Session);
         let audio = self.config.model_audio.format();
         let event_id = event_id.as_str();
         self.push_to_model(ModelCommand::UpdateSession {
@@ -270,11 +273,11 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     /// [`Model::write`] returns.
     pub fn send_tool_output(&mut self, call_id: &str, output: &str) -> Result<(), Error> {
         self.command()?;
-        if !self.dialog.is_open_call(call_id) {
+        if !self.dialog.calls.is_open(call_id) {
             return Err(Error::InvalidField { name: "call_id" });
         }
         self.push_to_model(ModelCommand::ToolOutput { call_id, output })?;
-        self.dialog.answer_call(self.now, call_id);
+        self.dialog.calls.answer(self.now, call_id);
         if self.dialog.owes() {
             return Ok(());
         }

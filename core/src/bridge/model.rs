@@ -3,8 +3,10 @@
 use core::time::Duration;
 
 use super::{
-    Bridge, REQUEST_LEN, Source, record,
-    response::{Purpose, Session},
+    Bridge, REQUEST_LEN, Source,
+    event_id::Purpose,
+    record,
+    response::Session,
     storage::{Record, Text},
 };
 use crate::{
@@ -113,7 +115,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 let texts = [call_id, name, arguments].map(Text::Json);
                 let before = self.outbox;
                 self.push_event(Record::new(record::TOOL_CALL, [], &texts))?;
-                if !self.dialog.call(id) {
+                if !self.dialog.calls.open(id) {
                     self.outbox = before;
                 }
                 Ok(())
@@ -141,7 +143,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         // Not a word of it now; what the caller spoke over is owed when they have finished.
         self.dialog.discard(id);
         self.dialog.ask_again();
-        let event_id = self.dialog.event_id(Purpose::Cancel);
+        let event_id = self.dialog.events.next(Purpose::Cancel);
         self.push_to_model(ModelCommand::CancelResponse {
             event_id: event_id.as_str(),
             response_id: Some(id.as_str()),
@@ -277,7 +279,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         response: Option<RawJson<'_>>,
         is_for_tools: bool,
     ) -> Result<(), Error> {
-        let event_id = self.dialog.event_id(Purpose::Response);
+        let event_id = self.dialog.events.next(Purpose::Response);
         let command = ModelCommand::CreateResponse {
             event_id: event_id.as_str(),
             response,

@@ -1,11 +1,15 @@
 //! Response arbiter and what a session remembers.
 
-use core::{fmt::Write as _, time::Duration};
+use core::time::Duration;
 
+use super::{
+    calls::Calls,
+    event_id::{EventId, EventIds, Purpose},
+};
 use crate::{
     Error, JsonStr,
     dialect::{AudioFormat, SessionState},
-    id::{Ascii, Id},
+    id::Id,
     playback::Unheard,
 };
 
@@ -45,12 +49,10 @@ pub(super) struct Dialog {
     last_cut: Option<Truncation>,
     /// Audio that we have received and the model, by its refusals, does not hold yet.
     cut_margin_ms: u64,
-    calls: [Option<Call>; MAX_CALLS],
-    /// When a tool's output was last sent.
-    output_sent: Duration,
+    pub(super) calls: Calls,
     side: [Option<Side>; MAX_SIDE],
     discarded: [Option<Id>; MAX_DISCARDED],
-    events: u32,
+    pub(super) events: EventIds,
 }
 
 /// How far the model's session is.
@@ -82,12 +84,6 @@ pub(super) struct Truncation {
     received_ms: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Call {
-    id: Id,
-    is_answered: bool,
-}
-
 impl Dialog {
     pub(super) fn new() -> Self {
         Self {
@@ -111,11 +107,10 @@ impl Dialog {
             last_part: None,
             last_cut: None,
             cut_margin_ms: 0,
-            calls: [None; MAX_CALLS],
-            output_sent: Duration::ZERO,
+            calls: Calls::new(),
             side: [None; MAX_SIDE],
             discarded: [None; MAX_DISCARDED],
-            events: 0,
+            events: EventIds::new(),
         }
     }
 
@@ -175,7 +170,7 @@ impl Dialog {
         self.answer_until = None;
         if self.requested_at.is_none() || self.is_out_of_band {
             // Voice detection's own response: it knows of tool outputs, unless they crossed it.
-            let crossed = now < self.output_sent.saturating_add(CROSSING_TIME);
+            let crossed = now < self.calls.output_sent.saturating_add(CROSSING_TIME);
             self.is_owed &= !self.is_owed_for_tools || crossed;
             return false;
         }
@@ -290,7 +285,7 @@ impl Dialog {
         self.session == Session::Ready
             && self.is_owed
             && (self.is_out_of_band || self.active.is_none() && !self.is_caller_speaking)
-            && !(self.is_owed_for_tools && self.has_open_call())
+            && !(self.is_owed_for_tools && self.calls.has_open())
     }
 
     pub(super) fn response_requested(&mut self, now: Duration) {
@@ -329,37 +324,6 @@ impl Dialog {
         Some(sent)
     }
 
-    /// Whether the call is new; then it is remembered. The oldest of too many is forgotten.
-    pub(super) fn call(&mut self, id: Id) -> bool {
-        let is_new = self.calls.iter().flatten().all(|call| call.id != id);
-        if is_new {
-            self.calls.rotate_right(1);
-            self.calls[0] = Some(Call {
-                id,
-                is_answered: false,
-            });
-        }
-        is_new
-    }
-
-    pub(super) fn is_open_call(&self, id: &str) -> bool {
-        self.calls
-            .iter()
-            .flatten()
-            .any(|call| call.id.as_str() == id && !call.is_answered)
-    }
-
-    pub(super) fn answer_call(&mut self, now: Duration, id: &str) {
-        self.output_sent = now;
-        for call in self.calls.iter_mut().flatten() {
-            call.is_answered |= call.id.as_str() == id;
-        }
-    }
-
-    pub(super) fn has_open_call(&self) -> bool {
-        self.calls.iter().flatten().any(|call| !call.is_answered)
-    }
-
     /// The truncation of a part of which `heard_ms` were heard.
     pub(super) fn truncate(
         &mut self,
@@ -368,7 +332,7 @@ impl Dialog {
     ) -> Result<Truncation, Error> {
         let held_ms = unheard.received_ms.saturating_sub(self.cut_margin_ms);
         let cut = Truncation {
-            event_id: self.event_id(Purpose::Truncate),
+            event_id: self.events.next(Purpose::Truncate),
             tries: 1,
             item_id: Id::new(unheard.item_id, "item_id")?,
             content_index: unheard.content_index,
@@ -394,64 +358,15 @@ impl Dialog {
         let margin_ms = refused.received_ms.saturating_sub(audio_end_ms);
         self.cut_margin_ms = self.cut_margin_ms.max(margin_ms.min(MAX_CUT_MARGIN_MS));
         self.last_cut = Some(Truncation {
-            event_id: self.event_id(Purpose::Truncate),
+            event_id: self.events.next(Purpose::Truncate),
             tries: refused.tries + 1,
             audio_end_ms,
             ..refused
         });
         self.last_cut
     }
-
-    /// An id for our next client event: what it is for, and a running number.
-    pub(super) fn event_id(&mut self, purpose: Purpose) -> EventId {
-        self.events = self.events.wrapping_add(1);
-        let mut id = EventId::EMPTY;
-        write!(
-            id,
-            "{EVENT_PREFIX}{}{}",
-            char::from(purpose as u8),
-            self.events
-        )
-        .expect("the length holds the longest number");
-        id
-    }
 }
 
-/// What a client event of ours is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Purpose {
-    Session = b's',
-    Response = b'r',
-    Cancel = b'x',
-    Truncate = b't',
-    Delete = b'd',
-}
-
-impl Purpose {
-    /// Reads an error's `event_id` back.
-    pub(super) fn of(event_id: JsonStr<'_>) -> Option<Self> {
-        let purpose = event_id
-            .as_plain()?
-            .strip_prefix(EVENT_PREFIX)?
-            .bytes()
-            .next()?;
-        [
-            Self::Session,
-            Self::Response,
-            Self::Cancel,
-            Self::Truncate,
-            Self::Delete,
-        ]
-        .into_iter()
-        .find(|known| *known as u8 == purpose)
-    }
-}
-
-/// `tl_` + purpose + number.
-pub(super) type EventId = Ascii<{ 3 + 1 + 10 }>;
-
-const EVENT_PREFIX: &str = "tl_";
 /// After a turn, voice detection's own response comes within milliseconds; if it has not by then,
 /// it will not.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
@@ -463,7 +378,6 @@ const MAX_CUT_MARGIN_MS: u64 = 500;
 const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
 /// A tool's output that left less than this before a response began may not have been seen by it.
 const CROSSING_TIME: Duration = Duration::from_millis(500);
-const MAX_CALLS: usize = 16;
 /// Responses out of band that may run at one time.
 const MAX_SIDE: usize = 4;
 /// Deltas trail an interruption by a round trip, in which few responses can begin.

@@ -17,7 +17,7 @@ pub struct Config {
     /// Model audio held beyond the lead; at least 1 s. Once it is half full, audio is sent ahead to
     /// the carrier, which holds minutes; once full, the newest is dropped. Models generate several
     /// times faster than they are heard: where barge-ins into long answers matter, 30 s (240 kB)
-    /// keep `lead` what it says. Default: 5 s, 40 kB; at most 10 minutes.
+    /// keep `lead` what it says. Default: 4.5 s, 36 kB; at most 10 minutes.
     pub downlink_capacity: Duration,
     /// Caller audio held while the model cannot take it, the oldest dropped beyond; at least 128 ms.
     /// Default: 1 s, 8 kB; at most 10 minutes.
@@ -47,7 +47,7 @@ impl Default for Config {
             model_audio: ModelAudio::Pcm24k,
             lead: Duration::from_millis(200),
             mark_interval: Duration::from_millis(100),
-            downlink_capacity: Duration::from_secs(5),
+            downlink_capacity: Duration::from_millis(4_500),
             uplink_capacity: Duration::from_secs(1),
             text_capacity: 12 << 10,
             max_gap: Duration::from_secs(10),

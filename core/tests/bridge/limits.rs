@@ -2,7 +2,15 @@
 
 use std::time::Duration;
 
+use trunkline::{Bridge, bridge::Config};
+
 use crate::common::{Call, Cut, Ev, Input, Reply, Setup, caller::voice, conclude, ms};
+
+/// A call whose bridge holds 5 s of the model's speech.
+fn holding_5_s(mut setup: Setup) -> Setup {
+    setup.config.downlink_capacity = Duration::from_secs(5);
+    setup
+}
 
 /// One delta of the whole speech.
 fn at_once(ms: usize) -> Reply {
@@ -23,7 +31,7 @@ fn most_queued(call: &Call) -> usize {
 
 #[test]
 fn beyond_half_a_queue_audio_is_sent_ahead_and_all_of_it_is_heard() {
-    for setup in [Setup::mulaw(), Setup::pcm()] {
+    for setup in [Setup::mulaw(), Setup::pcm()].map(holding_5_s) {
         for length in [2_000, 4_900] {
             let mut call = Call::started(setup.clone());
             call.model.replies.push_back(at_once(length));
@@ -43,7 +51,7 @@ fn beyond_half_a_queue_audio_is_sent_ahead_and_all_of_it_is_heard() {
 
 #[test]
 fn of_a_delta_longer_than_the_queue_the_beginning_is_heard_and_the_rest_counted() {
-    for setup in [Setup::mulaw(), Setup::pcm()] {
+    for setup in [Setup::mulaw(), Setup::pcm()].map(holding_5_s) {
         let mut call = Call::started(setup);
         call.model
             .replies
@@ -69,7 +77,7 @@ fn of_a_delta_longer_than_the_queue_the_beginning_is_heard_and_the_rest_counted(
 
 #[test]
 fn a_barge_in_over_audio_sent_far_ahead_cuts_where_it_was_heard() {
-    let mut call = Call::started(Setup::mulaw());
+    let mut call = Call::started(holding_5_s(Setup::mulaw()));
     call.model.replies.push_back(at_once(4_900));
     call.turn();
     call.run_for(ms(1_500));
@@ -321,4 +329,10 @@ fn a_bridge_in_borrowed_storage_does_the_same() {
         actual: short,
     };
     assert_eq!(refused.err(), Some(expected));
+}
+
+#[test]
+fn a_bridge_with_the_recommended_settings_takes_no_more_than_64_kib() {
+    let bytes = size_of::<Bridge>() + Config::default().storage_len();
+    assert!(bytes <= 64 << 10, "{bytes}");
 }

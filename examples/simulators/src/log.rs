@@ -28,13 +28,16 @@ impl Log {
         }
     }
 
-    /// Writes each record as one line and flushes it. A failing writer is ignored: a full disk
-    /// must not end a call.
+    /// Writes each record as one line, in one piece, so that whoever follows the log never reads half
+    /// of one, and flushes it. A failing writer is ignored: a full disk must not end a call.
     pub fn to_writer(writer: impl Write + Send + 'static) -> Self {
         let writer = Mutex::new(writer);
         Self::to_fn(move |record| {
             let mut writer = writer.lock().unwrap_or_else(|broken| broken.into_inner());
-            let _ = writeln!(writer, "{record}").and_then(|()| writer.flush());
+            let line = format!("{record}\n");
+            let _ = writer
+                .write_all(line.as_bytes())
+                .and_then(|()| writer.flush());
         })
     }
 

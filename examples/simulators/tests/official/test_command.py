@@ -38,8 +38,9 @@ def test_a_directory_of_recordings_is_a_conversation_and_sessions_are_written(tm
 
     async def listening():
         while True:
-            lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-            if lines:
+            text = log.read_text(encoding="utf-8") if log.exists() else ""
+            lines = text.splitlines()
+            if text.endswith("\n"):
                 return json.loads(lines[0])["url"].removesuffix("/realtime")
             await asyncio.sleep(0.01)
 

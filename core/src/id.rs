@@ -78,4 +78,9 @@ impl Id {
     pub(crate) fn as_str(&self) -> &str {
         self.0.as_str()
     }
+
+    /// Whether this is the id `other`.
+    pub(crate) fn is(&self, other: &str) -> bool {
+        self.0.bytes[..self.0.len] == *other.as_bytes()
+    }
 }

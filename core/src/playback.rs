@@ -117,16 +117,16 @@ impl PlaybackLedger {
         let model_samples = model_samples as u64;
         let line_samples = line_samples as u64;
         let parts = &mut self.segments[..self.len];
-        let is_announced = |part: &Segment| part.id.as_str() == item_id && part.is_only_announced();
         let known = parts
             .iter()
             .rposition(|part| part.is(item_id, content_index));
-        let announced = parts.iter().rposition(is_announced);
-        if let (None, Some(announced)) = (known, announced) {
+        let open = known.or_else(|| {
             // An item is announced by its first part, but another may be the one that is spoken.
-            parts[announced].content_index = content_index;
-        }
-        let open = known.or(announced);
+            let announced = |part: &Segment| part.is_only_announced() && part.id.is(item_id);
+            let index = parts.iter().rposition(announced)?;
+            parts[index].content_index = content_index;
+            Some(index)
+        });
         match open {
             Some(index) if self.segments[index].end == self.received => {
                 self.segments[index].end += line_samples;
@@ -170,7 +170,7 @@ impl PlaybackLedger {
 
     /// No more audio will come for any part of this item.
     pub fn finish_item(&mut self, item_id: &str) {
-        self.finish_where(|segment| segment.id.as_str() == item_id);
+        self.finish_where(|segment| segment.id.is(item_id));
     }
 
     /// No more audio will come for any content part known so far.
@@ -371,7 +371,9 @@ pub(crate) fn samples_to_duration(samples: u64) -> Duration {
 
 /// Samples of the line played in `time`, rounded down.
 pub(crate) fn duration_to_samples(time: Duration) -> u64 {
-    (time.as_micros() * u128::from(PlaybackLedger::RATE_HZ) / 1_000_000) as u64
+    let rate = u64::from(PlaybackLedger::RATE_HZ);
+    let whole = time.as_secs().saturating_mul(rate);
+    whole.saturating_add(u64::from(time.subsec_micros()) * rate / 1_000_000)
 }
 
 /// 20 ms: network and scheduling noise between our clock and the carrier's.

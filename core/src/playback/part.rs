@@ -92,7 +92,7 @@ impl Segment {
     };
 
     pub(super) fn is(&self, item_id: &str, content_index: u32) -> bool {
-        self.content_index == content_index && self.id.as_str() == item_id
+        self.content_index == content_index && self.id.is(item_id)
     }
 
     pub(super) fn is_only_announced(&self) -> bool {

@@ -101,3 +101,8 @@ pub use json::{JsonStr, RawJson};
 pub use openai::SessionUpdate;
 pub use playback::PlaybackLedger;
 pub use resample::{Downsampler, Upsampler};
+
+/// The README's code, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -301,7 +301,7 @@ fn a_bridge_in_borrowed_storage_does_the_same() {
     call.run_until_quiet();
     let config = call.setup.config.clone();
     let mut storage = vec![0xA5; config.storage_len()];
-    let mut bridge = trunkline::Bridge::with_storage(config.clone(), &mut storage[..]).unwrap();
+    let mut bridge = Bridge::with_storage(config.clone(), &mut storage[..]).unwrap();
     let mut buf = vec![0; bridge.max_output_len()];
     for exchange in &call.log {
         let now = Duration::from_micros(exchange.at);
@@ -323,7 +323,7 @@ fn a_bridge_in_borrowed_storage_does_the_same() {
         assert_eq!(outputs, exchange.outputs);
     }
     let short = storage.len() - 1;
-    let refused = trunkline::Bridge::with_storage(config, &mut storage[..short]);
+    let refused = Bridge::with_storage(config, &mut storage[..short]);
     let expected = trunkline::Error::BufferTooShort {
         needed: short + 1,
         actual: short,

@@ -78,6 +78,7 @@ extern crate alloc;
 
 pub mod base64;
 pub mod bridge;
+pub mod conceal;
 pub mod dialect;
 pub mod g711;
 pub mod openai;
@@ -95,6 +96,7 @@ mod simd;
 pub mod simd;
 
 pub use bridge::Bridge;
+pub use conceal::Concealer;
 pub use error::Error;
 pub use g711::{alaw, mulaw};
 pub use json::{JsonStr, RawJson};

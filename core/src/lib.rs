@@ -79,6 +79,7 @@ extern crate alloc;
 pub mod base64;
 pub mod bridge;
 pub mod dialect;
+pub mod flight;
 pub mod g711;
 pub mod openai;
 pub mod playback;
@@ -96,6 +97,7 @@ pub mod simd;
 
 pub use bridge::Bridge;
 pub use error::Error;
+pub use flight::FlightRecorder;
 pub use g711::{alaw, mulaw};
 pub use json::{JsonStr, RawJson};
 pub use openai::SessionUpdate;

@@ -172,12 +172,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> FlightRecorder<B> {
     {
         let output = bridge.poll_output(buf)?;
         match &output {
-            Some(output) => {
-                if self.state == State::Recording {
-                    let fingerprint = Fingerprint::of(output);
-                    self.write(|entry| fingerprint.put(entry));
-                }
+            Some(output) if self.state == State::Recording => {
+                let fingerprint = Fingerprint::of(output);
+                self.write(|entry| fingerprint.put(entry));
             }
+            Some(_) => {}
             None if !self.is_drained => {
                 self.is_drained = true;
                 self.write(|entry| DRAINED.put(entry));

@@ -605,16 +605,13 @@ fn a_bridge_that_speaks_otherwise_is_found_at_the_first_output_that_differs() {
     let mut replay = Replay::new(&file).unwrap();
     let mut bridge = Bridge::new(other);
     let mut buf = vec![0; bridge.max_output_len()];
-    let (mut same, told) = (
-        0,
-        loop {
-            match replay.step(&mut bridge, &mut buf) {
-                Ok(Some(_)) => {}
-                Ok(None) => panic!("no difference found"),
-                Err(error) => break error,
-            }
-        },
-    );
+    let told = loop {
+        match replay.step(&mut bridge, &mut buf) {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("no difference found"),
+            Err(error) => break error,
+        }
+    };
     let ReplayError::Output {
         output,
         expected: Some(expected),

@@ -120,6 +120,10 @@ pub(crate) enum Ev {
         item_id: String,
         audio_end: Duration,
     },
+    AudioDropped {
+        item_id: String,
+        duration: Duration,
+    },
     Transcript {
         speaker: Speaker,
         item_id: String,
@@ -181,7 +185,7 @@ impl Out {
 }
 
 impl Ev {
-    fn own(event: &Event<'_>) -> Self {
+    pub(crate) fn own(event: &Event<'_>) -> Self {
         match *event {
             Event::CallStarted {
                 stream_sid,
@@ -209,6 +213,10 @@ impl Ev {
             Event::ItemHeard { item_id, audio_end } => Self::ItemHeard {
                 item_id: item_id.into(),
                 audio_end,
+            },
+            Event::AudioDropped { item_id, duration } => Self::AudioDropped {
+                item_id: item_id.into(),
+                duration,
             },
             Event::Transcript {
                 speaker,

@@ -33,6 +33,8 @@ pub(crate) struct Clip {
     pub(crate) is_holed: bool,
     /// Audio of it reached a Bridge that was not to play it.
     pub(crate) is_silenced: bool,
+    /// Too many parts came after it; it is taken for heard.
+    pub(crate) is_retired: bool,
 }
 
 impl Clip {
@@ -56,6 +58,7 @@ impl Clip {
             proven: 0,
             is_holed: false,
             is_silenced: false,
+            is_retired: false,
         }
     }
 

@@ -11,6 +11,8 @@ mod server;
 mod truth;
 mod world;
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 
@@ -71,12 +73,15 @@ impl StateMachineTest for AnyCall {
     }
 }
 
+/// The macro asks for it again and again.
+static CONFIG: LazyLock<ProptestConfig> = LazyLock::new(|| ProptestConfig {
+    max_shrink_iters: 20_000,
+    max_shrink_time: 60_000,
+    ..cases::cases(10_000)
+});
+
 prop_state_machine! {
-    #![proptest_config(ProptestConfig {
-        max_shrink_iters: 20_000,
-        max_shrink_time: 60_000,
-        ..cases::cases(100)
-    })]
+    #![proptest_config(CONFIG.clone())]
 
     #[test]
     fn whatever_happens_the_model_is_left_with_what_was_heard(sequential 1..40 => AnyCall);

@@ -315,7 +315,7 @@ impl Server {
                     self.say(Told::Other, &body);
                 }
                 None => {
-                    self.complaints.push(format!("deleted in vain: {event}"));
+                    self.complain("deleted in vain", event);
                     self.refuse(event, "item_delete_invalid_item_id", "No such item.");
                 }
             },
@@ -354,7 +354,7 @@ impl Server {
             clips.find(|clip| clip.item == item && clip.part == part)
         };
         let Some((item, made)) = found.and_then(|item| Some((item, clip(item)?.made_ms()))) else {
-            self.complaints.push(format!("truncated in vain: {event}"));
+            self.complain("truncated in vain", event);
             self.refuse(event, "item_truncate_invalid_item_id", "No such item.");
             return;
         };
@@ -377,6 +377,17 @@ impl Server {
                 r#""type":"conversation.item.truncated","item_id":"item_{item}","content_index":{part},"audio_end_ms":{end}"#
             ),
         );
+    }
+
+    /// No race explains this event, unless the server itself has lost the item.
+    fn complain(&mut self, what: &str, event: &Value) {
+        let id = event["item_id"].as_str().unwrap_or_default();
+        let index = id
+            .strip_prefix("item_")
+            .and_then(|index| index.parse::<usize>().ok());
+        if !index.is_some_and(|index| self.items.get(index).is_some_and(|item| item.is_lost)) {
+            self.complaints.push(format!("{what}: {event}"));
+        }
     }
 
     fn find(&self, id: &Value) -> Option<usize> {

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use serde_json::Value;
-use trunkline::bridge::Stats;
+use trunkline::{PlaybackLedger, bridge::Stats};
 
 use super::{
     clip::Clip,
@@ -395,10 +395,8 @@ impl Truth {
                     return Err(format!("mark {name} was not reached"));
                 }
             }
-            Ev::Dtmf(digit) => {
-                if self.digits.pop() != Some(*digit) {
-                    return Err(format!("{digit} was not pressed"));
-                }
+            Ev::Dtmf(digit) if self.digits.pop() != Some(*digit) => {
+                return Err(format!("{digit} was not pressed"));
             }
             Ev::ToolCall { call_id, .. } => {
                 let item = number(&Value::from(call_id.as_str()), "call_");
@@ -497,7 +495,7 @@ impl Truth {
                         clip.played
                     ));
                 }
-                None if !clip.is_played_out() && !clip.is_holed => {
+                None if !clip.is_played_out() && !clip.is_holed && !clip.is_retired => {
                     return Err(format!(
                         "{name} not cut: {} ms made, {} of {} samples heard",
                         clip.made_ms(),
@@ -533,6 +531,7 @@ impl Truth {
                     let from = server.clips[clip].line.len();
                     let count = server.clips[clip].receive(known);
                     self.extend(clip, from, count);
+                    self.retire(server);
                 }
             }
             Told::Finished(clip) => {
@@ -559,6 +558,19 @@ impl Truth {
                 self.was_refused |= self.cuts.len() < before;
             }
             Told::ToolCall(_) | Told::Other => {}
+        }
+    }
+
+    /// The ledger has room for so many parts; beyond, the oldest is taken for heard.
+    fn retire(&self, server: &mut Server) {
+        let is_open = |clip: &&mut Clip| {
+            let is_heard = clip.is_finished && clip.proven == clip.line.len();
+            !is_heard && !clip.is_retired && !self.dead.contains(&clip.response)
+        };
+        let open = server.clips.iter_mut().filter(is_open).count();
+        if open >= PlaybackLedger::MAX_PARTS {
+            let mut clips = server.clips.iter_mut().filter(is_open);
+            clips.next().expect("some are open").is_retired = true;
         }
     }
 
@@ -602,13 +614,10 @@ impl Truth {
         let is_open = |&clip: &usize| {
             let at = &server.clips[clip];
             let is_here = server.items[at.item].session == server.session;
-            is_here && at.proven < at.line.len() && !self.dead.contains(&at.response)
+            let is_open = at.proven < at.line.len() && !self.dead.contains(&at.response);
+            is_here && is_open && !at.is_retired
         };
         self.must_cut = (0..server.clips.len()).filter(is_open).collect();
-        // More parts than the ledger has room for: some were taken for heard.
-        if self.must_cut.len() > 14 {
-            self.must_cut.clear();
-        }
         // What was asked for is not to begin; the caller's own turn is answered anyway.
         if self.cause == Cause::Interrupt {
             self.is_owed = false;

@@ -150,10 +150,8 @@ impl World {
                 self.asleep_until = self.asleep_until.max(self.now + time);
                 self.truth.is_disturbed = true;
             }
-            Event::EarlyTimer => {
-                if self.is_awake() {
-                    self.input(Input::Timeout, Cause::Timer);
-                }
+            Event::EarlyTimer if self.is_awake() => {
+                self.input(Input::Timeout, Cause::Timer);
             }
             Event::DrainLate(time) => {
                 self.drain_late = Some(time);
@@ -242,9 +240,7 @@ impl World {
                 self.command(Input::Interrupt, Cause::Interrupt);
             }
             Event::CreateResponse => {
-                if self.command(Input::CreateResponse(None), Cause::Command) {
-                    self.truth.is_owed = true;
-                }
+                self.truth.is_owed |= self.command(Input::CreateResponse(None), Cause::Command);
             }
             Event::Mark => {
                 let name = format!("m{}", self.marks);

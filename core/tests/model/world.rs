@@ -274,6 +274,7 @@ impl World {
     /// The call comes to rest, is found in order, still works, and ends.
     pub(crate) fn finish(mut self) {
         self.is_finishing = true;
+        self.drain_late = None;
         self.wake();
         if !self.truth.is_ended {
             self.settle();
@@ -283,6 +284,7 @@ impl World {
             self.happen(&Event::Stop);
             self.run_for(ms(1_000) + self.setup.delays[0] + self.setup.jitter);
         }
+        self.wake();
         self.check_end();
         self.replay();
     }
@@ -290,10 +292,8 @@ impl World {
     /// Everything goes well from now on, and nobody begins anything new.
     fn settle(&mut self) {
         self.tell(|| "settle".into());
-        self.wake();
         let is_deaf = self.player.has_lost_echoes();
         self.player.set_fate(Fate::Prompt);
-        self.drain_late = None;
         self.server.loses_item = false;
         self.speak_again_at = None;
         self.caller.next_frame = None;

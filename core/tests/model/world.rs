@@ -4,7 +4,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use trunkline::{
     Bridge, Error,
-    bridge::{Config, ModelAudio, Output},
+    bridge::{BargeIn, Config, ModelAudio, Output},
 };
 
 use super::{
@@ -753,7 +753,10 @@ fn config(setup: &Setup) -> Config {
     config.lead = Duration::from_millis(setup.lead);
     config.mark_interval = Duration::from_millis(setup.mark_interval);
     config.downlink_capacity = Duration::from_millis(setup.capacity);
-    config.barge_in = setup.barge_in;
+    config.barge_in = match setup.barge_in {
+        true => BargeIn::OnSpeech,
+        false => BargeIn::Never,
+    };
     config
 }
 

@@ -107,8 +107,8 @@ impl Source {
 }
 
 /// Gain at each sixth of the fade, for a clear pitch and for noise.
-const VOICED: [f32; 7] = [1.0, 1.0, 0.9, 0.75, 0.55, 0.3, 0.0];
-const UNVOICED: [f32; 7] = [1.0, 0.9, 0.8, 0.6, 0.4, 0.2, 0.0];
+const VOICED: [f32; 7] = [1.0, 1.0, 0.9, 0.9, 0.9, 0.8, 0.0];
+const UNVOICED: [f32; 7] = [1.0, 0.9, 0.8, 0.8, 0.75, 0.65, 0.0];
 
 /// Periods that are searched: 4 to 15 ms, pitches of 67 to 250 Hz. A higher one is found at a
 /// multiple of its period.

@@ -70,7 +70,7 @@ struct Seam {
 
 impl Seam {
     fn fade(&self, from: i16, to: i16, n: usize) -> i16 {
-        let (weight, all) = ((n + 1) as i32, (self.overlap + 1) as i32);
+        let (weight, all) = (n as i32, self.overlap as i32);
         let sum = i32::from(from) * (all - weight) + i32::from(to) * weight;
         // A weighted mean of two samples is a sample.
         (sum / all) as i16
@@ -78,6 +78,8 @@ impl Seam {
 }
 
 fn seam(samples: &[i16], most: usize) -> Option<Seam> {
+    // The last sample takes no part: it stays.
+    let (_, samples) = samples.split_last()?;
     let most = most
         .min(MAX_PERIOD)
         .min(samples.len().saturating_sub(PAUSE_OVERLAP));

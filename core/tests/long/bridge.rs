@@ -230,7 +230,7 @@ fn a_day_of_barge_ins_is_cut_as_well_at_its_end_as_at_its_beginning() {
         let mut hours = Vec::new();
         while talk.now < DAY {
             talk.speak(12 + talk.turn % 7);
-            if talk.turn % 3 == 0 {
+            if talk.turn.is_multiple_of(3) {
                 talk.finish();
             } else {
                 talk.run(talk.now + talk.turn % 11 * 83_000);

@@ -78,6 +78,7 @@ extern crate alloc;
 
 pub mod base64;
 pub mod bridge;
+pub mod conceal;
 pub mod dialect;
 pub mod flight;
 pub mod g711;
@@ -96,6 +97,7 @@ mod simd;
 pub mod simd;
 
 pub use bridge::Bridge;
+pub use conceal::Concealer;
 pub use error::Error;
 pub use flight::FlightRecorder;
 pub use g711::{alaw, mulaw};

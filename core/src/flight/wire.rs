@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::{Fingerprint, Input, OutputKind};
 use crate::{
     Error, RawJson, SessionUpdate,
-    bridge::{Config, ModelAudio},
+    bridge::{BargeIn, Config, ModelAudio},
     openai::{Eagerness, NoiseReduction, TurnDetection},
 };
 
@@ -121,6 +121,7 @@ fields!(Config {
     max_twilio_len,
     max_openai_len,
     barge_in,
+    voice_detection,
 });
 
 fields!(SessionUpdate<'a> {
@@ -241,6 +242,31 @@ impl<'a> Wire<'a> for RawJson<'a> {
         let offset = src.at();
         let text = <&str>::take(src)?;
         RawJson::new(text).map_err(|_| Error::InvalidRecording { offset })
+    }
+}
+
+impl<'a> Wire<'a> for BargeIn {
+    fn put(&self, dst: &mut Encoder<'_>) {
+        match *self {
+            Self::Never => 0_u8.put(dst),
+            Self::OnSpeech => 1_u8.put(dst),
+            Self::AfterSpeech(duration) => {
+                2_u8.put(dst);
+                duration.put(dst);
+            }
+            Self::OnTranscript => 3_u8.put(dst),
+        }
+    }
+
+    fn take(src: &mut Decoder<'a>) -> Result<Self, Error> {
+        let offset = src.at();
+        Ok(match u8::take(src)? {
+            0 => Self::Never,
+            1 => Self::OnSpeech,
+            2 => Self::AfterSpeech(Wire::take(src)?),
+            3 => Self::OnTranscript,
+            _ => return Err(Error::InvalidRecording { offset }),
+        })
     }
 }
 

@@ -111,6 +111,10 @@ pub(crate) enum Ev {
     SpeechStopped {
         position: Duration,
     },
+    PlaybackHeld,
+    PlaybackResumed {
+        held: Duration,
+    },
     BargeIn {
         item_id: String,
         audio_end: Duration,
@@ -201,6 +205,8 @@ impl Ev {
             Event::FormatMismatch { .. } => Self::FormatMismatch,
             Event::SpeechStarted { position } => Self::SpeechStarted { position },
             Event::SpeechStopped { position } => Self::SpeechStopped { position },
+            Event::PlaybackHeld => Self::PlaybackHeld,
+            Event::PlaybackResumed { held } => Self::PlaybackResumed { held },
             Event::BargeIn {
                 item_id,
                 audio_end,

@@ -4,11 +4,11 @@ use std::{fmt::Write as _, time::Duration};
 
 use trunkline::{
     Bridge, Error,
-    bridge::{Config, ModelAudio, Output},
+    bridge::{BargeIn, Config, ModelAudio, Output},
 };
 
 use super::{
-    event::{Ending, Event, Fate, Setup, Stray},
+    event::{Ending, Event, Fate, Setup, Stops, Stray},
     player::Player,
     server::{Message, Server},
     truth::{Cause, FromTwilio, Sent, Truth},
@@ -35,7 +35,7 @@ pub(crate) struct World {
     from_twilio: Link<(String, FromTwilio)>,
     to_twilio: Link<Sent>,
     from_model: Link<Message>,
-    to_model: Link<serde_json::Value>,
+    to_model: Link<Sent>,
     /// When the host will next wake for the Bridge's timer, and for which deadline.
     alarm: Option<(u64, u64)>,
     timeouts: (u64, u32),
@@ -221,6 +221,7 @@ impl World {
                 self.server.speak();
                 self.speak_again_at = Some(self.now + gap);
             }
+            Event::Transcript(words) => self.server.transcribe(words),
             Event::Audio(samples, bytes) => self.server.audio(samples, bytes),
             Event::Deltas(count, samples) => {
                 for _ in 0..count {
@@ -240,7 +241,7 @@ impl World {
                 self.command(Input::Interrupt, Cause::Interrupt);
             }
             Event::CreateResponse => {
-                self.truth.is_owed |= self.command(Input::CreateResponse(None), Cause::Command);
+                self.command(Input::CreateResponse(None), Cause::Owing);
             }
             Event::Mark => {
                 let name = format!("m{}", self.marks);
@@ -323,7 +324,7 @@ impl World {
                 && !self.server.is_responding()
                 && self.bridge.poll_timeout().is_none()
                 && !self.answer()
-                && !self.truth.is_owed;
+                && !self.truth.owes();
             quiet = if is_quiet { quiet + 1 } else { 0 };
             if self.now > limit {
                 let timer = self.bridge.poll_timeout();
@@ -457,11 +458,11 @@ impl World {
                 }
                 self.play();
             }
-            Due::ToModel => {
-                if let Some(event) = self.to_model.receive(self.now) {
-                    self.server.receive(&event);
-                }
-            }
+            Due::ToModel => match self.to_model.receive(self.now) {
+                Some(Sent::Append(bytes)) => self.server.hear(bytes),
+                Some(Sent::ToModel(event)) => self.server.receive(&event),
+                _ => {}
+            },
             Due::Frame => self.frame(),
             Due::Reconnect => {
                 self.reconnect_at = None;
@@ -562,13 +563,14 @@ impl World {
 
     /// Answers the oldest tool call that is open.
     fn answer(&mut self) -> bool {
+        if !self.is_awake() {
+            return false;
+        }
         while let Some(&(item, session)) = self.truth.calls.get(self.answered) {
             self.answered += 1;
             if session == self.server.session && self.is_connected {
                 let input = Input::ToolOutput(format!("call_{item}"), "\"done\"".into());
-                if self.command(input, Cause::Command) {
-                    self.truth.is_owed = true;
-                }
+                self.command(input, Cause::Owing);
                 return true;
             }
         }
@@ -599,7 +601,7 @@ impl World {
         match result {
             Ok(()) if !self.truth.is_ended => {
                 let stats = *self.bridge.stats();
-                self.truth.learn(&mut self.server, cause, &stats);
+                self.truth.learn(&mut self.server, self.now, cause, &stats);
             }
             Ok(())
                 if matches!(
@@ -650,7 +652,7 @@ impl World {
             let stats = *self.bridge.stats();
             let sent = match output {
                 Output::ToTwilio(text) => self.truth.watch_twilio(&mut self.server, &stats, text),
-                Output::ToOpenAi(text) => self.truth.watch_model(&mut self.server, self.now, text),
+                Output::ToOpenAi(text) => self.truth.watch_model(&mut self.server, text),
                 Output::Event(event) => {
                     let event = Ev::own(&event);
                     self.tell(|| format!("    → {event:?}"));
@@ -660,9 +662,10 @@ impl World {
             };
             match self.check(sent) {
                 Sent::Told => {}
+                Sent::Append(bytes) => self.to_model.send(self.now, Sent::Append(bytes)),
                 Sent::ToModel(event) => {
                     self.tell(|| format!("    → {event}"));
-                    self.to_model.send(self.now, event);
+                    self.to_model.send(self.now, Sent::ToModel(event));
                 }
                 sent => {
                     if !matches!(sent, Sent::Audio(_)) {
@@ -680,7 +683,7 @@ impl World {
         let len = self.outputs.len() - self.drained;
         self.drained = self.outputs.len();
         self.log.push((self.now, Logged::Drain(len)));
-        let verdict = self.truth.settle(&self.server);
+        let verdict = self.truth.settle(&mut self.server);
         self.check(verdict);
         self.set_alarm();
     }
@@ -753,7 +756,12 @@ fn config(setup: &Setup) -> Config {
     config.lead = Duration::from_millis(setup.lead);
     config.mark_interval = Duration::from_millis(setup.mark_interval);
     config.downlink_capacity = Duration::from_millis(setup.capacity);
-    config.barge_in = setup.barge_in;
+    config.barge_in = match setup.stops {
+        Stops::Never => BargeIn::Never,
+        Stops::OnSpeech => BargeIn::OnSpeech,
+        Stops::AfterSpeech(time) => BargeIn::AfterSpeech(Duration::from_millis(time)),
+        Stops::OnTranscript => BargeIn::OnTranscript,
+    };
     config
 }
 

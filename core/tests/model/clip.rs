@@ -140,7 +140,7 @@ impl Clip {
 
     /// The Bridge still has to keep books on it.
     pub(crate) fn is_open(&self) -> bool {
-        !self.is_over && !(self.is_finished && self.proven == self.line.len())
+        !(self.is_over || self.is_finished && self.proven == self.line.len())
     }
 
     fn milliseconds(&self, bytes: usize) -> u64 {

@@ -778,7 +778,8 @@ impl Truth {
             _ => false,
         };
         let is_voice = matches!(self.cause, Cause::Model(Told::SpeechStarted(_)));
-        if !is_confirmed && !self.is_plain() && !(is_voice && self.line.is_empty()) {
+        let is_plain = self.is_plain() || is_voice && self.line.is_empty();
+        if !is_confirmed && !is_plain {
             return Err("an interruption that nothing calls for".into());
         }
         self.is_interruption = true;

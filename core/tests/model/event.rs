@@ -13,6 +13,8 @@ pub(crate) struct Setup {
     pub(crate) mark_interval: u64,
     pub(crate) capacity: u64,
     pub(crate) stops: Stops,
+    /// The Bridge listens for the caller's voice itself.
+    pub(crate) listens: bool,
     /// The server answers turns, and stops for the caller's voice, by itself.
     pub(crate) creates: bool,
     pub(crate) interrupts: bool,
@@ -40,6 +42,7 @@ impl Default for Setup {
             mark_interval: 100,
             capacity: 4_500,
             stops: Stops::OnSpeech,
+            listens: false,
             creates: true,
             interrupts: true,
             delays: [20_000, 20_000, 30_000, 30_000],
@@ -104,6 +107,8 @@ pub(crate) enum Event {
     StallTwilio(u64),
     StallModel(u64),
 
+    /// The caller makes a voice heard for so many milliseconds, whatever the model hears.
+    Voice(u64),
     /// The model hears the caller begin to speak, or fall silent.
     Speak,
     Fall,
@@ -204,6 +209,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
             2 => prop_oneof![0_u64..40, 40_u64..900].prop_map(Stops::AfterSpeech),
             2 => Just(Stops::OnTranscript),
         ],
+        prop::bool::weighted(0.25),
         prop::bool::weighted(0.8),
         prop::bool::weighted(0.7),
         prop::bool::weighted(0.3),
@@ -222,7 +228,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     );
     let frame = prop::sample::select(&[20_usize, 60, 100][..]);
     (modes, sizes, path, frame, 0_u64..1 << 40).prop_map(|(modes, sizes, path, frame, seed)| {
-        let (is_under_way, pcm, stops, creates, interrupts, cuts_text) = modes;
+        let (is_under_way, pcm, stops, listens, creates, interrupts, cuts_text) = modes;
         let (lead, mark_interval, capacity) = sizes;
         let (delays, jitter, ppm, late_timer) = path;
         Setup {
@@ -233,6 +239,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
             // PCM must not overflow: what the filter loses there cannot be told from outside.
             capacity: if pcm { 60_000 } else { capacity },
             stops,
+            listens,
             creates,
             interrupts,
             delays,
@@ -279,6 +286,7 @@ fn common() -> BoxedStrategy<Event> {
     prop_oneof![
         8 => Just(Event::Speak),
         8 => Just(Event::Fall),
+        3 => (20_u64..1_200).prop_map(Event::Voice),
         3 => (1_000_u64..=40_000).prop_map(Event::SpeakTwice),
         8 => (prop_oneof![4 => 0_u32..4_000, 1 => 0_u32..20, 1 => 4_000_u32..16_000], 0_u8..6)
             .prop_map(|(samples, bytes)| Event::Audio(samples, bytes)),

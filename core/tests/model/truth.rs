@@ -129,6 +129,9 @@ pub(crate) struct Truth {
     /// There was nothing left to be held: it may have ended without a word.
     is_hold_unclear: bool,
     turns: Vec<Turn>,
+    /// Since when, and up to when, the caller's microphone has heard a voice.
+    voice_from: u64,
+    voice_to: u64,
     pub(crate) now: u64,
     /// Tool calls told: item and session.
     pub(crate) calls: Vec<(usize, usize)>,
@@ -185,6 +188,8 @@ impl Truth {
             held_since: None,
             is_hold_unclear: false,
             turns: Vec::new(),
+            voice_from: 0,
+            voice_to: 0,
             now: 0,
             calls: Vec::new(),
             heard_items: HashMap::new(),
@@ -476,8 +481,9 @@ impl Truth {
             Ev::SessionReady => self.ready_events += 1,
             Ev::FormatMismatch => return Err("the format is the one asked for".into()),
             Ev::PlaybackHeld => {
-                let is_voice = matches!(self.cause, Cause::Model(Told::SpeechStarted(_)));
-                if !self.setup.stops.is_confirmed() || !is_voice {
+                let is_told = matches!(self.cause, Cause::Model(Told::SpeechStarted(_)));
+                let is_heard = self.setup.listens && self.now < self.voice_to + HEARSAY;
+                if !(is_told && self.setup.stops.is_confirmed() || is_heard) {
                     return Err("playback is held for nothing".into());
                 }
                 let is_unclear = core::mem::take(&mut self.is_hold_unclear);
@@ -485,7 +491,11 @@ impl Truth {
                     return Err("playback is held twice".into());
                 }
                 // It may go on with a turn that began over silence.
-                if let Some(turn) = self.turns.last_mut().filter(|turn| !turn.is_in_doubt) {
+                if let Some(turn) = self
+                    .turns
+                    .last_mut()
+                    .filter(|turn| is_told && !turn.is_in_doubt)
+                {
                     turn.is_in_doubt = true;
                     turn.started = self.now;
                 }
@@ -548,6 +558,16 @@ impl Truth {
             ));
         }
         Ok(())
+    }
+
+    /// Whether there is a voice in what the caller sends.
+    pub(crate) fn is_voice(&mut self, now: u64, is_voice: bool) {
+        if is_voice {
+            if now > self.voice_to + ms(300) {
+                self.voice_from = now;
+            }
+            self.voice_to = now;
+        }
     }
 
     /// The application asks for a mark.
@@ -774,7 +794,12 @@ impl Truth {
             turn.is_in_doubt && turn.ended.is_none() && self.now >= turn.started + ms(time)
         };
         let is_confirmed = match self.setup.stops {
-            Stops::AfterSpeech(time) => self.turns.iter().any(|turn| is_long(turn, time)),
+            Stops::AfterSpeech(time) if self.turns.iter().any(|turn| is_long(turn, time)) => true,
+            // A voice of such a length, heard here.
+            Stops::AfterSpeech(time) if self.setup.listens => {
+                let is_heard = self.now < self.voice_to + HEARSAY;
+                is_heard && self.voice_to + ms(40) >= self.voice_from + ms(time)
+            }
             _ => false,
         };
         let is_voice = matches!(self.cause, Cause::Model(Told::SpeechStarted(_)));
@@ -782,6 +807,8 @@ impl Truth {
         if !is_confirmed && !is_plain {
             return Err("an interruption that nothing calls for".into());
         }
+        // Should the model not have heard it, an answer is asked for all the same.
+        self.reasons += u32::from(self.setup.listens && self.setup.creates);
         self.is_interruption = true;
         self.interrupted(server);
         Ok(())
@@ -829,7 +856,9 @@ impl Truth {
                 .map(|turn| turn.ended.map_or(u64::MAX, |at| at + 2_000_000))
                 .max(),
         };
-        let latest = latest.unwrap_or(since).min(since + 10_000_000);
+        // What was heard here alone holds for two seconds at most.
+        let alone = since + if self.setup.listens { 2_000_000 } else { 0 };
+        let latest = latest.unwrap_or(alone).max(alone).min(since + 10_000_000);
         if self.is_disturbed || self.now <= latest + self.setup.late_timer {
             return Ok(());
         }
@@ -1059,6 +1088,8 @@ fn number(id: &Value, prefix: &str) -> usize {
         .unwrap_or(usize::MAX)
 }
 
+/// How long after it a voice may still be noticed: links stall, and hosts sleep.
+const HEARSAY: u64 = 4_000_000;
 /// What ends a turn in all sessions here, in microseconds.
 const SILENCE: u64 = 500_000;
 /// A refusal that has not come by then will not come.

@@ -1,10 +1,11 @@
 //! A call in virtual time: the Bridge between its two peers, each input and output judged.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, sync::LazyLock, time::Duration};
 
 use trunkline::{
     Bridge, Error,
     bridge::{BargeIn, Config, ModelAudio, Output},
+    mulaw,
 };
 
 use super::{
@@ -47,6 +48,8 @@ pub(crate) struct World {
     speak_again_at: Option<u64>,
     reconnect_at: Option<u64>,
     media_from: u64,
+    /// The caller's microphone hears a voice.
+    voice_until: u64,
     is_streaming: bool,
     swaps_media: bool,
     held_media: Option<String>,
@@ -62,6 +65,8 @@ pub(crate) struct World {
     script: Vec<Event>,
     is_finishing: bool,
     story: Option<Vec<String>>,
+    /// What came out, audio and marks aside, by its kind.
+    pub(crate) told: Vec<String>,
     answered: usize,
     /// Marks that were echoed.
     echoed: Vec<String>,
@@ -101,6 +106,7 @@ impl World {
             speak_again_at: None,
             reconnect_at: None,
             media_from: 0,
+            voice_until: 0,
             is_streaming: false,
             swaps_media: false,
             held_media: None,
@@ -113,6 +119,7 @@ impl World {
             script: Vec::new(),
             is_finishing: false,
             story,
+            told: Vec::new(),
             answered: 0,
             echoed: Vec::new(),
             marks: 0,
@@ -215,6 +222,7 @@ impl World {
                 self.from_model.stall(until);
                 self.to_model.stall(until);
             }
+            Event::Voice(time) => self.voice_until = self.voice_until.max(self.now + ms(time)),
             Event::Speak => self.server.speak(),
             Event::Fall => self.server.fall(),
             Event::SpeakTwice(gap) => {
@@ -502,7 +510,14 @@ impl World {
         if self.now < self.media_from {
             return;
         }
-        let text = self.caller.media_at(at, &[0xFF; 800][..len * 8]);
+        let is_voice = self.now <= self.voice_until;
+        let audio = if is_voice {
+            &VOICE[..len * 8]
+        } else {
+            &[0xFF; 800][..len * 8]
+        };
+        self.truth.is_voice(self.now, is_voice);
+        let text = self.caller.media_at(at, audio);
         self.last_media = Some(text.clone());
         if core::mem::take(&mut self.swaps_media) {
             self.held_media = Some(text);
@@ -655,6 +670,9 @@ impl World {
                 Output::ToOpenAi(text) => self.truth.watch_model(&mut self.server, text),
                 Output::Event(event) => {
                     let event = Ev::own(&event);
+                    let name = format!("{event:?}");
+                    self.told
+                        .extend(name.split([' ', '(']).next().map(str::to_owned));
                     self.tell(|| format!("    → {event:?}"));
                     let verdict = self.truth.watch_event(&mut self.server, &stats, &event);
                     verdict.map(|()| Sent::Told)
@@ -664,10 +682,14 @@ impl World {
                 Sent::Told => {}
                 Sent::Append(bytes) => self.to_model.send(self.now, Sent::Append(bytes)),
                 Sent::ToModel(event) => {
+                    self.told.extend(event["type"].as_str().map(str::to_owned));
                     self.tell(|| format!("    → {event}"));
                     self.to_model.send(self.now, Sent::ToModel(event));
                 }
                 sent => {
+                    if sent == Sent::Clear {
+                        self.told.push("clear".into());
+                    }
                     if !matches!(sent, Sent::Audio(_)) {
                         self.tell(|| format!("    → {sent:?}"));
                     }
@@ -762,8 +784,23 @@ fn config(setup: &Setup) -> Config {
         Stops::AfterSpeech(time) => BargeIn::AfterSpeech(Duration::from_millis(time)),
         Stops::OnTranscript => BargeIn::OnTranscript,
     };
+    config.voice_detection = setup.listens;
     config
 }
+
+/// 100 ms of something like a vowel, μ-law: twelve periods of a pulse train through a resonance.
+static VOICE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let tau = core::f64::consts::TAU;
+    let sample = |n: usize| {
+        let time = (n % 67) as f64 / 8_000.0;
+        let ring = |hz: f64, decay: f64| (tau * hz * time).sin() * (-decay * time).exp();
+        (9_000.0 * (ring(600.0, 250.0) + 0.6 * ring(1_200.0, 350.0))) as i16
+    };
+    let pcm: Vec<i16> = (0..800).map(sample).collect();
+    let mut bytes = vec![0; pcm.len()];
+    mulaw::encode(&pcm, &mut bytes).expect("the lengths are equal");
+    bytes
+});
 
 /// Appends `output` in a form that tells any two apart.
 fn record(outputs: &mut Vec<u8>, output: &Output<'_>) {

@@ -310,7 +310,8 @@ impl Truth {
                 if core::mem::replace(&mut self.cleared, true) {
                     return Err("two clears in one transaction".into());
                 }
-                if self.index > 2 {
+                // What a voice heard here brings comes after the audio it was heard in.
+                if self.index > 2 && !self.setup.listens {
                     return Err(format!("the clear is output number {}", self.index));
                 }
                 self.before_clear = self.names.last().cloned();
@@ -486,6 +487,8 @@ impl Truth {
                 if !(is_told && self.setup.stops.is_confirmed() || is_heard) {
                     return Err("playback is held for nothing".into());
                 }
+                // Should it barge in and the model not have heard it, an answer is asked for.
+                self.reasons += u32::from(!is_told && self.setup.creates);
                 let is_unclear = core::mem::take(&mut self.is_hold_unclear);
                 if self.held_since.replace(self.now).is_some() && !is_unclear {
                     return Err("playback is held twice".into());
@@ -677,7 +680,7 @@ impl Truth {
             Told::SpeechStarted(item) => {
                 self.caller_speaks = true;
                 // Nothing is held back.
-                let is_idle = self.active.is_none() && self.line.is_empty();
+                let is_idle = !self.is_answering() && self.line.is_empty();
                 match self.turns.last_mut().filter(|turn| turn.ended.is_none()) {
                     // It goes on.
                     Some(turn) => {
@@ -807,8 +810,6 @@ impl Truth {
         if !is_confirmed && !is_plain {
             return Err("an interruption that nothing calls for".into());
         }
-        // Should the model not have heard it, an answer is asked for all the same.
-        self.reasons += u32::from(self.setup.listens && self.setup.creates);
         self.is_interruption = true;
         self.interrupted(server);
         Ok(())
@@ -828,10 +829,16 @@ impl Truth {
         }
     }
 
+    /// A response runs that may still be heard.
+    fn is_answering(&self) -> bool {
+        self.active
+            .is_some_and(|active| !self.dead.contains(&active))
+    }
+
     /// Nothing is left that an interruption would stop.
     fn is_idle(&self, server: &Server) -> bool {
         let is_open = |clip: &Clip| clip.is_open() && clip.proven < clip.line.len();
-        self.active.is_none() && !server.clips.iter().any(is_open)
+        !self.is_answering() && !server.clips.iter().any(is_open)
     }
 
     /// A hold ends in time, and decides what it was for.
@@ -891,9 +898,7 @@ impl Truth {
         self.must_clear = self.unplayed(server) > 0;
         let cancels_itself = self.setup.interrupts && !self.setup.stops.is_confirmed();
         let is_cancelled = cancels_itself && (self.cause != Cause::Interrupt || self.caller_speaks);
-        let is_dead = |response: usize| self.dead.contains(&response);
-        self.must_cancel =
-            self.is_interruption && !is_cancelled && self.active.is_some_and(|at| !is_dead(at));
+        self.must_cancel = self.is_interruption && !is_cancelled && self.is_answering();
         let is_open = |&clip: &usize| {
             let at = &server.clips[clip];
             let is_here = server.items[at.item].session == server.session;

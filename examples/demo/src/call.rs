@@ -69,7 +69,7 @@ impl Call {
     /// When something cannot be started, or the server does not end when told to.
     pub async fn play(options: &Options) -> anyhow::Result<Self> {
         let conversation = Conversation::load(&options.speech)?;
-        let stage = Stage::set(options, &conversation, Vec::new(), &[]).await?;
+        let stage = Stage::set(options, &conversation, SPEED, Vec::new(), &[]).await?;
         let twilio = stage
             .call(1, conversation.script(THINKING), Vec::new())
             .await;
@@ -120,6 +120,14 @@ impl Call {
         fs::write(directory.join("call.jsonl"), lines).context("cannot write the log")
     }
 
+    /// Which of the agent's lines one of its items is: a line that was cut short is a beginning of it.
+    pub(crate) fn line_of(&self, item_id: &str) -> usize {
+        let words = self.words_of(item_id);
+        let mut lines = self.conversation.agent.iter();
+        let line = lines.position(|line| line.text.starts_with(words));
+        line.unwrap_or_default()
+    }
+
     /// The words of one of the agent's items, as the server logged them.
     pub(crate) fn words_of(&self, item_id: &str) -> &str {
         self.server_lines("transcript")
@@ -135,3 +143,6 @@ impl Call {
             .filter(move |line| line["source"] == "server" && line["event"] == event)
     }
 }
+
+/// About that of the service.
+const SPEED: f64 = 8.0;

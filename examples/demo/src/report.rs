@@ -140,7 +140,8 @@ pub(crate) fn write(
         "## Sound\n\nNoise below the signal, 0–2.85 kHz, after alignment: what the model got against what the caller's telephone sent; \
          what the caller heard (μ-law included) against what the model made.\n\n| line | caller → model | model → caller | made | heard |\n|---:|---:|---:|---:|---:|"
     )?;
-    for (n, item) in items.iter().enumerate() {
+    for item in items {
+        let n = call.line_of(&item.id);
         let up = match n.checked_sub(1).and_then(|n| uplink.snr_db.get(n)) {
             Some(snr) => format!("{snr:.1} dB"),
             None => "(greeting)".to_owned(),
@@ -240,7 +241,8 @@ fn time_line(call: &Call, measured: &Measured) -> Vec<(f64, &'static str, String
             add(done, "model", format!("response {n} {}", response.status));
         }
     }
-    for (n, item) in measured.items.iter().enumerate() {
+    for item in &measured.items {
+        let n = call.line_of(&item.id);
         let heard = format!("has heard {:.2} s of line {n}", item.heard.as_secs_f64());
         add(
             item.first_delta,

@@ -71,7 +71,8 @@ pub(crate) fn picture<'a>(call: &'a Call, measured: &Measured) -> Picture<'a> {
         };
         marks.push(mark(change.time, label, colour, false));
     }
-    for (n, item) in measured.items.iter().enumerate() {
+    for item in &measured.items {
+        let n = call.line_of(&item.id);
         marks.push(mark(
             item.heard_from,
             format!("line {n} heard"),

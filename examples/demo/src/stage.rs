@@ -26,10 +26,12 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Starts both. `arguments` are more of them for the server.
+    /// Starts both. The model speaks at `speed` times real time; `arguments` are more of them for the
+    /// server.
     pub(crate) async fn set(
         options: &Options,
         conversation: &Conversation,
+        speed: f64,
         faults: Vec<openai::Fault>,
         arguments: &[&str],
     ) -> anyhow::Result<Self> {
@@ -55,6 +57,7 @@ impl Stage {
                 clock,
                 turns: turns(conversation),
                 api_key: Some(KEY.to_owned()),
+                speed,
                 faults,
                 log: simulators.clone(),
                 ..openai::Options::default()

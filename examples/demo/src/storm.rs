@@ -48,7 +48,7 @@ impl Storm {
     /// When something cannot be started, or the server does not survive.
     pub async fn play(options: &Options) -> anyhow::Result<Self> {
         let conversation = Conversation::load(&options.speech)?;
-        let stage = Stage::set(options, &conversation, faults(MODEL_FAULTS)?, &[]).await?;
+        let stage = Stage::set(options, &conversation, SPEED, faults(MODEL_FAULTS)?, &[]).await?;
         let before = stage.server.resources();
         let script = conversation.script(THINKING);
         let twilio = stage.call(1, script, faults(TWILIO_FAULTS)?).await;
@@ -180,6 +180,8 @@ const BREACHES: &[Breach] = &[
     },
 ];
 
+/// A busy model, so that it still speaks when it is interrupted.
+pub(crate) const SPEED: f64 = 3.0;
 /// How long the agent is silent before the caller speaks: longer than it takes to begin again after
 /// noise.
 const THINKING: Duration = Duration::from_millis(1_400);

@@ -45,9 +45,6 @@ pub(crate) fn all(storm: &Storm, measured: &Measured) -> Vec<Check> {
         .filter(|error| !provoked.contains(&&*error.code))
         .collect();
     let closing = call.model.close.as_ref();
-    let mut agent = transcripts(call, "agent");
-    // What noise has cut short is said again.
-    agent.dedup();
     let (refused, unknown) = (refused(call) as usize, unknown_messages(call));
     let mut checks = vec![
         Check {
@@ -94,7 +91,7 @@ pub(crate) fn all(storm: &Storm, measured: &Measured) -> Vec<Check> {
             &transcripts(call, "caller"),
             &conversation.caller,
         ),
-        alike("transcripts of the agent", &agent, &conversation.agent),
+        agent_transcripts(call),
         Check {
             name: "lines neither heard to the end nor cut by the caller",
             found: format!("{:?}", unheard_lines(call, measured)),
@@ -157,6 +154,7 @@ pub(crate) fn all(storm: &Storm, measured: &Measured) -> Vec<Check> {
         wanted: "never beyond what was played, nor more than 500 ms before".to_owned(),
         is_met: least >= -500.0 && most <= 0.0,
     });
+    checks.push(discarded(call));
     checks.push(equal(
         "heard of a reply after it was cut, samples",
         &heard_after_clear(call, measured),
@@ -183,6 +181,52 @@ pub(crate) fn all(storm: &Storm, measured: &Measured) -> Vec<Check> {
         });
     }
     checks
+}
+
+/// What was cut short is written down as far as it was made, and said again if noise has cut it.
+fn agent_transcripts(call: &Call) -> Check {
+    let mut told = transcripts(call, "agent");
+    told.dedup_by(|again, before| {
+        let is_again = again.starts_with(&**before);
+        if is_again {
+            std::mem::swap(again, before);
+        }
+        is_again
+    });
+    let lines = &call.conversation.agent;
+    let is_met = told.len() == lines.len()
+        && told
+            .iter()
+            .zip(lines)
+            .enumerate()
+            .all(|(n, (told, line))| match n {
+                INTERRUPTED => !told.is_empty() && line.text.starts_with(&**told),
+                _ => *told == line.text,
+            });
+    Check {
+        name: "transcripts of the agent",
+        found: match is_met {
+            true => format!(
+                "{} as spoken, one of them as far as it was made",
+                told.len()
+            ),
+            false => format!("{told:?}"),
+        },
+        wanted: "all as spoken".to_owned(),
+        is_met,
+    }
+}
+
+/// Deltas did come late, and the bridge knew them.
+fn discarded(call: &Call) -> Check {
+    let closed = call.server_lines("stream_closed").next();
+    let bytes = closed.and_then(|line| line["stats"]["discarded_bytes"].as_u64());
+    Check {
+        name: "late deltas thrown away, bytes of base64",
+        found: bytes.map_or("not told".to_owned(), |bytes| bytes.to_string()),
+        wanted: "more than 0".to_owned(),
+        is_met: bytes > Some(0),
+    }
 }
 
 /// Every queue within its bounds, and nothing dropped.
@@ -224,7 +268,7 @@ fn unheard_lines(call: &Call, measured: &Measured) -> Vec<usize> {
         let mut sayings = measured.items.iter();
         sayings.any(|item| call.words_of(&item.id) == text && item.heard >= item.made)
     };
-    let was_cut = |text: &str| call.words_of(&measured.barge_in.item_id) == text;
+    let was_cut = |text: &str| text.starts_with(call.words_of(&measured.barge_in.item_id));
     let lines = call.conversation.agent.iter().enumerate();
     lines
         .filter(|(n, line)| match *n {

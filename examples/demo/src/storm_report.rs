@@ -6,7 +6,7 @@ use crate::{
     Check,
     analysis::Measured,
     report,
-    storm::{MODEL_FAULTS, Storm, TWILIO_FAULTS},
+    storm::{MODEL_FAULTS, SPEED, Storm, TWILIO_FAULTS},
 };
 
 /// The page of the call, with what went wrong and what came of it.
@@ -51,7 +51,11 @@ fn write(page: &mut String, storm: &Storm, measured: &Measured) -> std::fmt::Res
     }
     writeln!(
         page,
-        "\nWhat became of it: of {frames} frames {} never came, {} came twice, {overtaken} after a later one; of {} marks {} \
+        "\nThe model speaks at {SPEED} times real time instead of 8, so that it still speaks when it is interrupted.\n"
+    )?;
+    writeln!(
+        page,
+        "What became of it: of {frames} frames {} never came, {} came twice, {overtaken} after a later one; of {} marks {} \
          never came back; {} messages were garbage; the queue ran dry {} times, {} in all.\n",
         frames - numbers.len().min(frames),
         sent - numbers.len(),

@@ -8,6 +8,7 @@ mod checks;
 mod conversation;
 mod picture;
 mod progress;
+mod reaction;
 mod report;
 mod scene;
 mod server;

@@ -3,6 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context, ensure};
+use futures_util::future::try_join_all;
 use serde_json::Value;
 use trunkline_simulators::twilio::{CallRecord, Ending, Step};
 
@@ -17,6 +18,7 @@ pub struct Storm {
     /// The conversation.
     pub call: Call,
     pub(crate) short_calls: Vec<ShortCall>,
+    pub(crate) reactions: Vec<Reaction>,
     /// Of the server's process before the first call, after the conversation, and at the end.
     pub(crate) resources: [Option<Resources>; 3],
 }
@@ -83,6 +85,7 @@ impl Storm {
             1 + short_calls.len()
         );
         let model = sessions.into_iter().next().context("no session")?;
+        let reactions = try_join_all(WAYS.iter().map(|way| Reaction::measure(options, way)));
         Ok(Self {
             call: Call {
                 twilio,
@@ -92,6 +95,7 @@ impl Storm {
                 model_audio: options.model_audio,
             },
             short_calls,
+            reactions: reactions.await?,
             resources: [before, after, at_the_end],
         })
     }
@@ -177,6 +181,22 @@ const BREACHES: &[Breach] = &[
         model: &["slow-read:for=2s,at=1s"],
         ending: Ending::CallerHungUp,
         reasons: &["stopped"],
+    },
+];
+
+/// What the server may go by when the caller speaks over the agent, the slowest first.
+const WAYS: &[Way] = &[
+    Way {
+        name: "the model's word",
+        arguments: &[],
+    },
+    Way {
+        name: "its own ears, then the model's word",
+        arguments: &["--voice-detection"],
+    },
+    Way {
+        name: "its own ears, then 150 ms of speech",
+        arguments: &["--voice-detection", "--barge-in", "after-speech:150"],
     },
 ];
 

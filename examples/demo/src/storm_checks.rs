@@ -162,6 +162,7 @@ pub(crate) fn all(storm: &Storm, measured: &Measured) -> Vec<Check> {
     ));
     checks.extend(bounds(call));
     checks.extend(storm.short_calls.iter().map(short_call));
+    checks.push(reaction(storm));
     if let [Some(before), Some(after), Some(end)] = storm.resources {
         checks.push(Check {
             name: "descriptors open in the server",
@@ -293,6 +294,34 @@ fn heard_after_clear(call: &Call, measured: &Measured) -> u64 {
         })
     });
     late.map(|media| media.samples).sum()
+}
+
+/// Its own ears let the server hold the agent's voice before the model has noticed anything, and no
+/// way lets the model believe too much.
+fn reaction(storm: &Storm) -> Check {
+    let held: Vec<u128> = storm
+        .reactions
+        .iter()
+        .map(|it| it.held.as_millis())
+        .collect();
+    let silent: Vec<u128> = storm
+        .reactions
+        .iter()
+        .map(|it| it.silent.as_millis())
+        .collect();
+    let is_honest = storm.reactions.iter().all(|it| it.error_ms <= 0.0);
+    Check {
+        name: "barge-in by the server's own ears",
+        found: format!("last audio sent after {held:?} ms, silence after {silent:?} ms"),
+        wanted: "sooner than by the model's word, no truncation too late".to_owned(),
+        is_met: is_honest
+            && held
+                .split_first()
+                .is_some_and(|(first, rest)| rest.iter().all(|it| it < first))
+            && silent
+                .split_first()
+                .is_some_and(|(first, rest)| rest.iter().all(|it| it <= first)),
+    }
 }
 
 fn short_call(short: &ShortCall) -> Check {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::{
     Check,
     analysis::Measured,
+    reaction::MODEL_FAULT,
     report,
     storm::{MODEL_FAULTS, SPEED, Storm, TWILIO_FAULTS},
 };
@@ -109,6 +110,29 @@ fn write(page: &mut String, storm: &Storm, measured: &Measured) -> std::fmt::Res
             short.record.ending,
             short.closed["reason"].as_str().unwrap_or_default(),
             short.closed["duration_ms"],
+        )?;
+    }
+    writeln!(
+        page,
+        "\n## Reaction to a barge-in\n\nFrom the first sample of the caller's voice, on calls of their own without other faults than `{MODEL_FAULT}`: \
+         the service's detection and the way to it take their time.\n\n\
+         | the server goes by | options | model notices | last audio sent to Twilio | cleared | silence | truncation error |\n\
+         |---|---|---:|---:|---:|---:|---:|"
+    )?;
+    for reaction in &storm.reactions {
+        let options = match reaction.way.arguments {
+            [] => "–".to_owned(),
+            arguments => format!("`{}`", arguments.join(" ")),
+        };
+        writeln!(
+            page,
+            "| {} | {options} | {} | {} | {} | **{}** | {:.1} ms |",
+            reaction.way.name,
+            report::ms(reaction.noticed),
+            report::ms(reaction.held),
+            report::ms(reaction.cleared),
+            report::ms(reaction.silent),
+            reaction.error_ms,
         )?;
     }
     writeln!(

@@ -282,12 +282,10 @@ async fn while_nothing_is_read_a_client_cannot_send_for_long() {
         sent += 1;
     }
     assert!(sent < 300, "{sent} seconds of audio went out to nobody");
-    assert_eq!(session(&server).appends.len(), 0);
     tokio::time::sleep(ms(900)).await;
-    assert!(
-        !session(&server).appends.is_empty(),
-        "reading goes on afterwards"
-    );
+    let record = session(&server);
+    let first = record.appends.first().expect("reading goes on afterwards");
+    assert!(first.time - record.opened > ms(790));
 }
 
 #[tokio::test]

@@ -39,11 +39,13 @@ deps:
 	$(call heading,crates)
 	@$(CARGO) fetch --locked
 
+# DEMO=storm: the same conversation while both peers and the network misbehave.
+DEMO ?= call
 demo:
 	$(call heading,build)
 	@$(CARGO) build --release --locked -p trunkline-bridge-server -p trunkline-demo
-	$(call heading,demo)
-	@target/release/trunkline-demo
+	$(call heading,demo: $(DEMO))
+	@target/release/trunkline-demo $(DEMO)
 
 # Cheap checks first: a wrong format should not cost a quarter of an hour.
 test: test-fmt test-clippy test-docs test-features test-rust test-benches test-official

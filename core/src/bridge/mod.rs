@@ -244,14 +244,17 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     /// [`Error::QueueFull`], [`Error::Closed`], what [`Model::write`] returns.
     pub fn update_session(&mut self, session: &SessionUpdate<'_>) -> Result<(), Error> {
         self.command()?;
-        let event_id = self.dialog.events.next(Purpose::Session);
+        let mut events = self.dialog.events;
+        let event_id = events.next(Purpose::Session);
         let audio = self.config.model_audio.format();
         let event_id = event_id.as_str();
         self.push_to_model(ModelCommand::UpdateSession {
             event_id,
             audio,
             session,
-        })
+        })?;
+        self.dialog.events = events;
+        Ok(())
     }
 
     /// Asks the model to speak as soon as it may: when the session is ready, no response is active

@@ -78,7 +78,9 @@ extern crate alloc;
 
 pub mod base64;
 pub mod bridge;
+pub mod conceal;
 pub mod dialect;
+pub mod flight;
 pub mod g711;
 pub mod openai;
 pub mod playback;
@@ -95,7 +97,9 @@ mod simd;
 pub mod simd;
 
 pub use bridge::Bridge;
+pub use conceal::Concealer;
 pub use error::Error;
+pub use flight::FlightRecorder;
 pub use g711::{alaw, mulaw};
 pub use json::{JsonStr, RawJson};
 pub use openai::SessionUpdate;

@@ -7,32 +7,41 @@ use crate::{Error, JsonStr};
 /// Up to `N` ASCII characters, written with `write!`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ascii<const N: usize> {
-    len: usize,
+    /// A byte: objects that remember many ids stay small.
+    len: u8,
     bytes: [u8; N],
 }
 
 impl<const N: usize> Ascii<N> {
     pub(crate) const EMPTY: Self = Self {
-        len: 0,
+        len: {
+            assert!(N <= u8::MAX as usize, "the length is kept in a byte");
+            0
+        },
         bytes: [0; N],
     };
 
     pub(crate) fn as_str(&self) -> &str {
         // Only ASCII was written, so the fallback is never taken.
-        core::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+        core::str::from_utf8(self.bytes()).unwrap_or_default()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
     }
 }
 
 impl<const N: usize> fmt::Write for Ascii<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.len + text.len();
+        let start = usize::from(self.len);
+        let end = start + text.len();
         let dst = self
             .bytes
-            .get_mut(self.len..end)
+            .get_mut(start..end)
             .filter(|_| text.is_ascii())
             .ok_or(fmt::Error)?;
         dst.copy_from_slice(text.as_bytes());
-        self.len = end;
+        self.len = end as u8;
         Ok(())
     }
 }
@@ -81,6 +90,6 @@ impl Id {
 
     /// Whether this is the id `other`.
     pub(crate) fn is(&self, other: &str) -> bool {
-        self.0.bytes[..self.0.len] == *other.as_bytes()
+        *self.0.bytes() == *other.as_bytes()
     }
 }

@@ -10,6 +10,7 @@ use common::{
 };
 use proptest::prelude::*;
 use serde_json::Value;
+use trunkline::bridge::BargeIn;
 
 /// The barge-ins the application was told of: item and milliseconds.
 fn barge_ins(call: &Call) -> Vec<(String, u128)> {
@@ -371,7 +372,7 @@ fn with_barge_in_left_to_the_application_speech_interrupts_nothing() {
         interrupts_response: false,
         ..Setup::mulaw()
     };
-    setup.config.barge_in = false;
+    setup.config.barge_in = BargeIn::Never;
     let mut call = Call::started(setup);
     call.model.replies.push_back(Reply::speech(2_000));
     call.turn();

@@ -14,22 +14,12 @@ use crate::{
 };
 
 impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
-    pub(super) fn speech_started(&mut self, audio_start_ms: u64) -> Result<(), Error> {
-        let started = Record::new(record::SPEECH_STARTED, [audio_start_ms], &[]);
-        if self.config.barge_in {
-            let cancels = !self.dialog.interrupts_response;
-            self.interrupt_playback(cancels, Some(started))?;
-        } else {
-            self.push(started)?;
-        }
-        self.dialog.speech_started();
-        Ok(())
-    }
-
-    /// The barge-in transaction: clear, cancel, cut, tell. All of it is queued, or none.
+    /// The barge-in transaction: clear, cancel, cut, tell. All of it is queued, or none. `started`
+    /// is the speech that caused it, if it is to be told here.
     pub(super) fn interrupt_playback(
         &mut self,
         cancels: bool,
+        by_caller: bool,
         started: Option<Record<'_>>,
     ) -> Result<(), Error> {
         let before = (self.outbox, self.stats);
@@ -38,8 +28,9 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             (self.outbox, self.stats) = before;
             return result;
         }
-        self.dialog.interrupted(started.is_some());
+        self.dialog.interrupted(by_caller);
         self.dialog.latency_probe = None;
+        self.hold.end();
         self.downlink.clear(&mut self.stats);
         self.downlink.marks.clear();
         result

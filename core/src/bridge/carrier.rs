@@ -1,7 +1,9 @@
 //! What the carrier says.
 
 use super::{
-    Bridge, MAX_MARK_NAME, Source, record,
+    Bridge, MAX_MARK_NAME, Source,
+    hold::Hold,
+    record,
     storage::{Record, Text},
 };
 use crate::{
@@ -142,6 +144,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         self.is_ended = true;
         self.downlink.clear(&mut self.stats);
         self.downlink.marks.clear();
+        self.hold = Hold::new();
         self.uplink.clear(&mut self.stats);
         self.dialog
             .disconnect(self.downlink.ledger.received_samples());

@@ -36,9 +36,14 @@ pub struct Config {
     pub max_twilio_len: usize,
     /// Longest message accepted from the model, in bytes. Default: 16 MiB.
     pub max_openai_len: usize,
-    /// Whether the bridge barges in by itself when the model reports the caller's speech; else it is
-    /// the application's to call [`interrupt`](super::Bridge::interrupt). Default: yes.
-    pub barge_in: bool,
+    /// When the caller's voice stops the model's. Default: [`BargeIn::OnSpeech`].
+    pub barge_in: BargeIn,
+    /// Whether the bridge listens to the caller itself, by a
+    /// [`VoiceDetector`](crate::VoiceDetector), and holds playback before the model has reported
+    /// speech. It saves the way to the model and back and the time its own detection takes; a voice
+    /// that the model does not hear costs a pause. Not for lines on which the caller's end returns
+    /// the model's own speech as an echo. Default: no.
+    pub voice_detection: bool,
 }
 
 impl Default for Config {
@@ -54,7 +59,8 @@ impl Default for Config {
             stall_timeout: Duration::from_millis(750),
             max_twilio_len: 64 << 10,
             max_openai_len: 16 << 20,
-            barge_in: true,
+            barge_in: BargeIn::OnSpeech,
+            voice_detection: false,
         }
     }
 }
@@ -83,6 +89,51 @@ impl Config {
     /// At least a second.
     pub(super) fn downlink_len(&self) -> usize {
         duration_to_samples(self.downlink_capacity.min(MAX_CAPACITY)).max(8_000) as usize
+    }
+}
+
+/// When the caller's voice stops the model's for good: the barge-in transaction.
+///
+/// The last two wait for a confirmation, so that a cough or a slammed door does not cost an answer.
+/// Until then playback is *held*: the lead that the carrier has plays out, nothing more is sent. If
+/// the confirmation fails, playback goes on with the very next sample, and the caller has missed
+/// none. Only speech over the model's voice needs to be confirmed; any other turn is one at once.
+///
+/// What is sent ahead of the lead cannot be held: see [`Config::downlink_capacity`].
+///
+/// A session that is set up by [`update_session`](super::Bridge::update_session) then neither
+/// cancels nor answers by itself, whatever [`SessionUpdate`](crate::SessionUpdate) says: the bridge
+/// cancels what is confirmed, and where `create_response` was asked for, it asks for the answer to
+/// each turn that is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BargeIn {
+    /// Never; it is the application's to call [`interrupt`](super::Bridge::interrupt).
+    Never,
+    /// As soon as the model reports speech.
+    #[default]
+    OnSpeech,
+    /// Once speech has lasted so long.
+    ///
+    /// With [`Config::voice_detection`] it is measured here, as it comes in. Otherwise the model's
+    /// word is all there is: it reports an end only after the silence that ends a turn, so that much
+    /// is waited on top (nothing, where the session does not tell how much it is). Should a voice
+    /// measured here never be reported as speech by the model, an answer is asked for after 3 s all
+    /// the same, so that the call does not fall silent.
+    AfterSpeech(Duration),
+    /// With the first word of the turn's transcript, which
+    /// [`SessionUpdate::transcription_model`](crate::SessionUpdate::transcription_model) has to be
+    /// set for.
+    ///
+    /// An empty or failed transcript ends the hold. So do 2 s without one after the end of the turn
+    /// and 10 s in all; should it come later yet and not be empty, the barge-in is made then.
+    OnTranscript,
+}
+
+impl BargeIn {
+    /// Speech over the model's voice is no barge-in by itself.
+    pub(super) fn is_confirmed_later(self) -> bool {
+        matches!(self, Self::AfterSpeech(_) | Self::OnTranscript)
     }
 }
 

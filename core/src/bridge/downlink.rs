@@ -23,6 +23,8 @@ pub(super) struct Downlink {
     /// The application's marks: position on the line and name.
     pub(super) marks: Records,
     ring: Ring,
+    /// When playback was stopped, while it is: no more media is due.
+    held_since: Option<Duration>,
     decoding: Decoding,
     /// The content part that `decoding` is in.
     part: Option<(Id, u32)>,
@@ -56,6 +58,7 @@ impl Downlink {
             }),
             marks,
             ring,
+            held_since: None,
             decoding: Decoding {
                 base64: Decoder::new(),
                 odd: None,
@@ -160,8 +163,33 @@ impl Downlink {
         self.part == Some(part)
     }
 
+    /// Lets no more media be due; whether it is news.
+    pub(super) fn hold(&mut self, now: Duration) -> bool {
+        let is_new = self.held_since.is_none();
+        self.held_since.get_or_insert(now);
+        is_new
+    }
+
+    /// Media is due again from the next sample on; returns when playback was stopped, if it was.
+    pub(super) fn resume(&mut self) -> Option<Duration> {
+        self.held_since.take()
+    }
+
+    pub(super) fn held_since(&self) -> Option<Duration> {
+        self.held_since
+    }
+
+    /// There is something that the caller has yet to hear. Where echoes of marks fail to come, the
+    /// clock decides.
+    pub(super) fn is_playing(&self, now: Duration) -> bool {
+        let is_unproven = self.ledger.sent_samples() > self.ledger.heard_samples();
+        self.ring.len() > 0
+            || is_unproven && now < self.ledger.play_end().saturating_add(ECHO_PATIENCE)
+    }
+
     /// Forgets everything not sent; the ledger begins a new epoch.
     pub(super) fn clear(&mut self, stats: &mut Stats) {
+        self.held_since = None;
         self.ring.clear();
         self.decoding.base64.reset();
         self.decoding.odd = None;
@@ -205,8 +233,12 @@ impl Downlink {
         self.note_depth(stats);
     }
 
-    /// When the next media is due; `Duration::ZERO` for at once.
+    /// When the next media is due; `Duration::ZERO` for at once. None is while playback is held,
+    /// however full the ring is.
     pub(super) fn media_time(&self, config: &Config) -> Option<Duration> {
+        if self.held_since.is_some() {
+            return None;
+        }
         let play_end = self.ledger.play_end();
         if self.ring.len() > self.ring.capacity() / 2 {
             return Some(play_end.saturating_sub(CARRIER_CAPACITY));
@@ -286,5 +318,7 @@ const CHUNK_LINE_SAMPLES: usize = (CHUNK_BYTES / 2 + 1).div_ceil(3);
 pub(super) const FRAME_SAMPLES: usize = 160;
 const FRAME: Duration = Duration::from_millis(20);
 const PARTIAL_FRAME_LEAD: Duration = Duration::from_millis(40);
+/// The way of the last media to the carrier and of its mark's echo back.
+const ECHO_PATIENCE: Duration = Duration::from_millis(500);
 /// A minute less than Twilio keeps before it discards (error 31931: about ten minutes).
 const CARRIER_CAPACITY: Duration = Duration::from_secs(9 * 60);

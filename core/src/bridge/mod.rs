@@ -55,6 +55,7 @@ mod carrier;
 mod config;
 mod downlink;
 mod event_id;
+mod hold;
 mod model;
 mod output;
 mod poll;
@@ -67,13 +68,14 @@ mod uplink;
 
 use core::time::Duration;
 
-pub use config::{Config, ModelAudio};
+pub use config::{BargeIn, Config, ModelAudio};
 pub use output::{Event, Output, Source};
 pub use stats::Stats;
 
 use self::{
     downlink::Downlink,
     event_id::Purpose,
+    hold::Hold,
     response::Dialog,
     storage::{DefaultStorage, Record, Records, Ring, Text},
     uplink::Uplink,
@@ -102,6 +104,7 @@ pub struct Bridge<M = DefaultStorage, C = Twilio, D = OpenAiRealtime> {
     uplink: Uplink,
     downlink: Downlink,
     dialog: Dialog,
+    hold: Hold,
     stats: Stats,
     stream_sid: Option<Id>,
     now: Duration,
@@ -156,6 +159,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 marks,
             ),
             dialog: Dialog::new(),
+            hold: Hold::new(),
             stats: Stats::default(),
             stream_sid: None,
             now: Duration::ZERO,
@@ -203,6 +207,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     /// The time that [`poll_timeout`](Self::poll_timeout) named has come. Harmless at any time.
     pub fn handle_timeout(&mut self, now: Duration) {
         self.advance(now);
+        self.settle();
         if self
             .stall_deadline()
             .is_some_and(|deadline| deadline <= now)
@@ -233,6 +238,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         self.downlink.ledger.finish_all();
         self.dialog
             .disconnect(self.downlink.ledger.received_samples());
+        self.give_up_hold();
         self.uplink.restart();
         self.stall_ends = None;
     }
@@ -247,11 +253,25 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         let event_id = self.dialog.events.next(Purpose::Session);
         let audio = self.config.model_audio.format();
         let event_id = event_id.as_str();
+        let is_ours = self.config.barge_in.is_confirmed_later();
+        let (turns, answers) = session.turn_detection.without_responses();
+        let session = &SessionUpdate {
+            turn_detection: if is_ours {
+                turns
+            } else {
+                session.turn_detection
+            },
+            ..*session
+        };
         self.push_to_model(ModelCommand::UpdateSession {
             event_id,
             audio,
             session,
-        })
+        })?;
+        if is_ours {
+            self.dialog.take_over(answers);
+        }
+        Ok(())
     }
 
     /// Asks the model to speak as soon as it may: when the session is ready, no response is active
@@ -314,7 +334,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         self.command()?;
         self.advance(now);
         let is_cancelled = self.dialog.is_caller_speaking && self.dialog.interrupts_response;
-        self.interrupt_playback(!is_cancelled, None)
+        self.interrupt_playback(!is_cancelled, false, None)
     }
 
     /// Asks for an [`Event::Mark`] when the caller has heard everything received so far, or when a

@@ -1,7 +1,5 @@
 //! What the model says.
 
-use core::time::Duration;
-
 use super::{
     Bridge, REQUEST_LEN, Source,
     event_id::Purpose,
@@ -11,7 +9,7 @@ use super::{
 };
 use crate::{
     Error, JsonStr, RawJson,
-    dialect::{Carrier, Model, ModelCommand, ModelEvent, ResponseStatus, Usage},
+    dialect::{Carrier, Model, ModelCommand, ModelEvent, ResponseStatus, Speaker, Usage},
     id::Id,
     playback::PlaybackLedger,
 };
@@ -37,14 +35,11 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                     )),
                 }
             }
-            ModelEvent::SpeechStarted { audio_start_ms, .. } => self.speech_started(audio_start_ms),
-            ModelEvent::SpeechStopped { audio_end_ms, .. } => {
-                self.push_event(Record::new(record::SPEECH_STOPPED, [audio_end_ms], &[]))?;
-                let position = self.uplink.position();
-                let behind = position.saturating_sub(Duration::from_millis(audio_end_ms));
-                self.dialog.speech_stopped(self.now, behind);
-                Ok(())
-            }
+            ModelEvent::SpeechStarted {
+                item_id,
+                audio_start_ms,
+            } => self.speech_started(item_id, audio_start_ms),
+            ModelEvent::SpeechStopped { audio_end_ms, .. } => self.speech_stopped(audio_end_ms),
             ModelEvent::ResponseCreated {
                 response_id,
                 out_of_band,
@@ -99,12 +94,20 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 text,
                 is_final,
                 ..
-            } => self.push_event(Record::transcript(
-                speaker,
-                Text::Json(item_id),
-                Text::Json(text),
-                is_final,
-            )),
+            } => {
+                let texts = (Text::Json(item_id), Text::Json(text));
+                self.push_event(Record::transcript(speaker, texts.0, texts.1, is_final))?;
+                let has_words = text.chars().any(|char| !char.is_whitespace());
+                if speaker == Speaker::Caller && (has_words || is_final) {
+                    self.caller_understood(item_id, has_words);
+                }
+                Ok(())
+            }
+            ModelEvent::TranscriptionFailed { item_id, kind } => {
+                self.unknown(Source::OpenAi, kind)?;
+                self.caller_understood(item_id, false);
+                Ok(())
+            }
             ModelEvent::ToolCall {
                 call_id,
                 name,

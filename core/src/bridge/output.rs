@@ -49,6 +49,14 @@ pub enum Event<'b> {
         /// Where, in the audio appended to this session of the model, with the silence that told.
         position: Duration,
     },
+    /// Playback stands still until it is known whether the caller barges in: the barge-in
+    /// transaction follows, or [`PlaybackResumed`](Self::PlaybackResumed).
+    PlaybackHeld,
+    /// It was no barge-in: playback goes on where it stood.
+    PlaybackResumed {
+        /// How long it stood, the lead that was playing meanwhile included.
+        held: Duration,
+    },
     /// The caller spoke over this item; comes last in the barge-in transaction.
     BargeIn {
         /// The item.

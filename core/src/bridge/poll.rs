@@ -7,6 +7,7 @@ use super::{
     carrier::MAX_WIRE_NAME,
     config::ModelAudio,
     downlink::{FRAME_SAMPLES, Next},
+    event_id::Purpose,
     response::Session,
     uplink::MAX_APPEND_SAMPLES,
 };
@@ -24,7 +25,12 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             return None;
         }
         let media = self.stream_sid.and(self.downlink.media_time(&self.config));
-        let times = [media, self.stall_deadline(), self.dialog.patience_ends()];
+        let times = [
+            media,
+            self.stall_deadline(),
+            self.dialog.patience_ends(),
+            self.hold_deadline(),
+        ];
         times.into_iter().flatten().min()
     }
 
@@ -44,6 +50,18 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         }
         if self.dialog.session == Session::Ready && self.uplink.has_audio() {
             return self.append(buf).map(Some);
+        }
+        if self.dialog.is_answer_due(self.now) {
+            let mut events = self.dialog.events;
+            let event_id = events.next(Purpose::Response);
+            let answer = ModelCommand::CreateResponse {
+                event_id: event_id.as_str(),
+                response: None,
+            };
+            let len = self.model.write(answer, buf)?;
+            self.dialog.events = events;
+            self.dialog.answer_requested(self.now, event_id);
+            return Ok(Some(Output::ToOpenAi(as_text(&buf[..len])?)));
         }
         if self.dialog.is_response_due(self.now) {
             let needed = self.request_len;

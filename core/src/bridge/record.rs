@@ -103,6 +103,10 @@ impl Stored {
             SPEECH_STOPPED => Event::SpeechStopped {
                 position: Duration::from_millis(x),
             },
+            PLAYBACK_HELD => Event::PlaybackHeld,
+            PLAYBACK_RESUMED => Event::PlaybackResumed {
+                held: Duration::from_nanos(x),
+            },
             BARGE_IN => Event::BargeIn {
                 item_id: a,
                 audio_end: Duration::from_millis(x),
@@ -225,3 +229,5 @@ pub(super) const MODEL_ERROR: u8 = 15;
 pub(super) const OTHER: u8 = 16;
 pub(super) const AUDIO_DROPPED: u8 = 17;
 pub(super) const ITEM_DROPPED: u8 = 18;
+pub(super) const PLAYBACK_HELD: u8 = 19;
+pub(super) const PLAYBACK_RESUMED: u8 = 20;

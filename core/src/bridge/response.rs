@@ -41,6 +41,12 @@ pub(super) struct Dialog {
     sent: Option<EventId>,
     /// The response owed is the one that tool outputs call for.
     is_owed_for_tools: bool,
+    /// The caller's turns are to be answered, and it is left to us to ask for it.
+    asks_for_answers: bool,
+    /// The answer to the caller's turn is to be asked for as soon as it may.
+    owes_answer: bool,
+    /// The request sent last is for such an answer.
+    is_answer_requested: bool,
     /// Until when the response that voice detection starts by itself is waited for.
     answer_until: Option<Duration>,
     /// The content part whose audio came last, unless its item was deleted since.
@@ -103,6 +109,9 @@ impl Dialog {
             written: EventId::EMPTY,
             sent: None,
             is_owed_for_tools: false,
+            asks_for_answers: false,
+            owes_answer: false,
+            is_answer_requested: false,
             answer_until: None,
             last_part: None,
             last_cut: None,
@@ -134,7 +143,7 @@ impl Dialog {
     /// The session is gone; the next one's items begin at `line_start`. What is owed stays owed.
     pub(super) fn disconnect(&mut self, line_start: u64) {
         *self = Self {
-            is_owed: self.is_owed || self.requested_at.is_some(),
+            is_owed: self.is_owed || self.requested_at.is_some() && !self.is_answer_requested,
             is_owed_for_tools: self.is_owed_for_tools,
             is_out_of_band: self.is_out_of_band,
             written: self.written,
@@ -145,22 +154,58 @@ impl Dialog {
         };
     }
 
-    pub(super) fn speech_started(&mut self) {
-        self.is_caller_speaking = true;
-        self.answer_until = None;
-        self.speech_end = None;
+    /// Answers and cancellations are left to us; whether the caller's turns are to be answered.
+    pub(super) fn take_over(&mut self, asks_for_answers: bool) {
+        self.creates_response = false;
+        self.interrupts_response = false;
+        self.asks_for_answers = asks_for_answers;
     }
 
-    /// The caller's turn is over; `behind` is the audio appended after its end. Voice detection
-    /// waited for the silence that ends a turn, so the caller's last word is older by that.
-    pub(super) fn speech_stopped(&mut self, now: Duration, behind: Duration) {
+    /// The caller speaks; while it is in doubt, an answer that is due is still expected.
+    pub(super) fn speech_started(&mut self, is_in_doubt: bool) {
+        self.is_caller_speaking = true;
+        if !is_in_doubt {
+            self.answer_until = None;
+            self.speech_end = None;
+        }
+    }
+
+    /// The caller is silent; `behind` is the audio appended since. Voice detection waited for the
+    /// silence that ends a turn, so the caller's last word, whose time is returned, is older by
+    /// that.
+    pub(super) fn speech_stopped(&mut self, now: Duration, behind: Duration) -> Duration {
         self.is_caller_speaking = false;
         // Whatever begins from here on, begins after the caller.
         self.is_request_stale = false;
         self.answer_until = self
             .creates_response
             .then_some(now.saturating_add(ANSWER_PATIENCE));
-        self.speech_end = Some(now.saturating_sub(behind.saturating_add(self.silence)));
+        now.saturating_sub(behind.saturating_add(self.silence))
+    }
+
+    /// The caller's turn is over, with the last word at `speech_end`.
+    pub(super) fn turn_ended(&mut self, speech_end: Duration) {
+        self.speech_end = Some(speech_end);
+        self.owe_answer();
+    }
+
+    /// The caller's turn is to be answered, if it is left to us to ask for it.
+    pub(super) fn owe_answer(&mut self) {
+        self.owes_answer = self.asks_for_answers;
+    }
+
+    /// Silence that ends a turn, as far as the session told.
+    pub(super) fn silence(&self) -> Duration {
+        self.silence
+    }
+
+    /// A response of the conversation is being made or was asked for.
+    pub(super) fn is_answering(&self, now: Duration) -> bool {
+        let is_requested = self
+            .requested_at
+            .is_some_and(|at| now < at.saturating_add(REQUEST_PATIENCE));
+        self.interruptible().is_some()
+            || is_requested && (self.is_answer_requested || !self.is_out_of_band)
     }
 
     /// A response of the conversation has begun. Whether it is to be cancelled at once: it is the
@@ -168,10 +213,13 @@ impl Dialog {
     pub(super) fn response_created(&mut self, now: Duration, id: Id) -> bool {
         self.active = Some(id);
         self.answer_until = None;
-        if self.requested_at.is_none() || self.is_out_of_band {
-            // Voice detection's own response: it knows of tool outputs, unless they crossed it.
+        let is_asked_for = self.requested_at.is_some() && !self.is_request_out_of_band();
+        if !is_asked_for || self.is_answer_requested {
+            // The answer to the caller's turn: it knows of tool outputs, unless they crossed it.
             let crossed = now < self.calls.output_sent.saturating_add(CROSSING_TIME);
             self.is_owed &= !self.is_owed_for_tools || crossed;
+        }
+        if !is_asked_for {
             return false;
         }
         self.requested_at = None;
@@ -180,7 +228,7 @@ impl Dialog {
 
     /// A response out of band has begun: it blocks nothing.
     pub(super) fn side_response_created(&mut self, response: Id) {
-        if self.is_out_of_band {
+        if self.is_request_out_of_band() {
             self.requested_at = None;
         }
         self.side.rotate_right(1);
@@ -209,7 +257,7 @@ impl Dialog {
     /// An interruption: nothing more of what is being said is to be heard, and a response that was
     /// asked for is not to begin. If the caller spoke, it is asked for again.
     pub(super) fn interrupted(&mut self, by_caller: bool) {
-        self.is_request_stale = self.requested_at.is_some() && !self.is_out_of_band;
+        self.is_request_stale = self.requested_at.is_some() && !self.is_request_out_of_band();
         if !by_caller {
             self.sent = None;
         }
@@ -269,7 +317,13 @@ impl Dialog {
 
     /// When the response owed may be asked for, if time is all that is waited for.
     pub(super) fn patience_ends(&self) -> Option<Duration> {
-        self.asking_from().filter(|_| self.may_ask())
+        self.asking_from()
+            .filter(|_| self.may_ask() || self.may_ask_for_answer())
+    }
+
+    /// The answer to the caller's turn may be asked for now.
+    pub(super) fn is_answer_due(&self, now: Duration) -> bool {
+        self.may_ask_for_answer() && self.asking_from().is_none_or(|from| from <= now)
     }
 
     /// Asking waits for voice detection's own response, and for the answer to an earlier request:
@@ -288,16 +342,42 @@ impl Dialog {
             && !(self.is_owed_for_tools && self.calls.has_open())
     }
 
+    fn may_ask_for_answer(&self) -> bool {
+        self.session == Session::Ready
+            && self.owes_answer
+            && self.active.is_none()
+            && !self.is_caller_speaking
+    }
+
+    /// The request under way is for a response out of band.
+    fn is_request_out_of_band(&self) -> bool {
+        self.is_out_of_band && !self.is_answer_requested
+    }
+
     pub(super) fn response_requested(&mut self, now: Duration) {
         self.is_owed = false;
         self.requested_at = Some(now);
         self.is_request_stale = false;
         self.sent = Some(self.written);
+        self.is_answer_requested = false;
     }
 
-    /// The request last sent is still the one written: it can be made again.
+    /// The answer to the caller's turn was asked for.
+    pub(super) fn answer_requested(&mut self, now: Duration, request: EventId) {
+        self.owes_answer = false;
+        self.requested_at = Some(now);
+        self.is_request_stale = false;
+        self.sent = Some(request);
+        self.is_answer_requested = true;
+    }
+
+    /// The request last sent, if it is an answer or still the one written, can be made again.
     pub(super) fn ask_again(&mut self) {
-        self.is_owed |= self.sent == Some(self.written);
+        if self.is_answer_requested {
+            self.owes_answer |= self.sent.is_some();
+        } else {
+            self.is_owed |= self.sent == Some(self.written);
+        }
     }
 
     /// A request met another response, which may have been created before it or since: if it is
@@ -306,6 +386,10 @@ impl Dialog {
         let Some(sent) = self.take_sent(event_id) else {
             return false;
         };
+        if self.is_answer_requested {
+            self.owes_answer = true;
+            return true;
+        }
         let is_last = sent == self.written;
         self.is_owed |= is_last;
         is_last

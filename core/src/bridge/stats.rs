@@ -43,6 +43,10 @@ pub struct Stats {
     pub marks_ignored: u64,
     /// Barge-ins over speech the caller had not heard to its end.
     pub barge_ins: u64,
+    /// Times that playback was held until an interruption was confirmed.
+    pub holds: u64,
+    /// Holds that ended without a barge-in: playback went on.
+    pub false_barge_ins: u64,
     /// Items truncated.
     pub truncated_items: u64,
     /// Items deleted because nothing of them was heard.

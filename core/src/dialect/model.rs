@@ -150,6 +150,13 @@ pub enum ModelEvent<'a> {
         /// Arguments: text that should be, but need not be, a JSON object.
         arguments: JsonStr<'a>,
     },
+    /// The caller's words could not be understood.
+    TranscriptionFailed {
+        /// The item.
+        item_id: JsonStr<'a>,
+        /// The event's name on the wire.
+        kind: JsonStr<'a>,
+    },
     /// A response has ended.
     ResponseDone {
         /// The response.

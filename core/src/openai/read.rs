@@ -92,6 +92,12 @@ impl<'a> Members<'a> {
             "conversation.item.input_audio_transcription.completed" => {
                 self.words(Speaker::Caller, self.transcript, "transcript")?
             }
+            "conversation.item.input_audio_transcription.failed" => {
+                ModelEvent::TranscriptionFailed {
+                    item_id: self.item_id.string("item_id")?,
+                    kind,
+                }
+            }
             "input_audio_buffer.speech_started" => ModelEvent::SpeechStarted {
                 item_id: self.item_id.optional_string("item_id")?,
                 audio_start_ms: self.audio_start_ms.integer("audio_start_ms")?,

@@ -235,6 +235,28 @@ impl SessionUpdate<'_> {
 }
 
 impl TurnDetection {
+    /// The same turns, with answers and interruptions left to the client; and whether it answered.
+    pub(crate) fn without_responses(self) -> (Self, bool) {
+        let mut turns = self;
+        match &mut turns {
+            Self::Off => (turns, false),
+            Self::ServerVad {
+                create_response,
+                interrupt_response,
+                ..
+            }
+            | Self::SemanticVad {
+                create_response,
+                interrupt_response,
+                ..
+            } => {
+                *interrupt_response = false;
+                let answered = core::mem::take(create_response);
+                (turns, answered)
+            }
+        }
+    }
+
     fn write(self, writer: &mut Writer<'_>) {
         let (create_response, interrupt_response) = match self {
             Self::Off => return writer.raw("null"),

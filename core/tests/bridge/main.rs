@@ -7,6 +7,7 @@ mod arbiter;
 mod contract;
 mod downlink;
 mod events;
+mod hold;
 mod limits;
 mod reconnect;
 mod response;

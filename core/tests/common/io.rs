@@ -111,6 +111,10 @@ pub(crate) enum Ev {
     SpeechStopped {
         position: Duration,
     },
+    PlaybackHeld,
+    PlaybackResumed {
+        held: Duration,
+    },
     BargeIn {
         item_id: String,
         audio_end: Duration,
@@ -119,6 +123,10 @@ pub(crate) enum Ev {
     ItemHeard {
         item_id: String,
         audio_end: Duration,
+    },
+    AudioDropped {
+        item_id: String,
+        duration: Duration,
     },
     Transcript {
         speaker: Speaker,
@@ -181,7 +189,7 @@ impl Out {
 }
 
 impl Ev {
-    fn own(event: &Event<'_>) -> Self {
+    pub(crate) fn own(event: &Event<'_>) -> Self {
         match *event {
             Event::CallStarted {
                 stream_sid,
@@ -197,6 +205,8 @@ impl Ev {
             Event::FormatMismatch { .. } => Self::FormatMismatch,
             Event::SpeechStarted { position } => Self::SpeechStarted { position },
             Event::SpeechStopped { position } => Self::SpeechStopped { position },
+            Event::PlaybackHeld => Self::PlaybackHeld,
+            Event::PlaybackResumed { held } => Self::PlaybackResumed { held },
             Event::BargeIn {
                 item_id,
                 audio_end,
@@ -209,6 +219,10 @@ impl Ev {
             Event::ItemHeard { item_id, audio_end } => Self::ItemHeard {
                 item_id: item_id.into(),
                 audio_end,
+            },
+            Event::AudioDropped { item_id, duration } => Self::AudioDropped {
+                item_id: item_id.into(),
+                duration,
             },
             Event::Transcript {
                 speaker,

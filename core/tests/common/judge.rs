@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
-use trunkline::bridge::{Config, ModelAudio};
+use trunkline::bridge::{BargeIn, Config, ModelAudio};
 
 use super::{
     audio::bytes_per_sample,
@@ -80,15 +80,20 @@ impl Judge {
             .as_ref()
             .and_then(|event| event["type"].as_str())
             .unwrap_or_default();
-        let by_voice = self.config.barge_in && kind == "input_audio_buffer.speech_started";
         let by_hand = exchange.input == Input::Interrupt && exchange.result.is_ok();
+        let is_stale = kind == "response.created" && !self.interruptions.is_empty();
+        // Where a confirmation is waited for, only the Bridge knows when it has come.
+        let by_voice = match self.config.barge_in {
+            BargeIn::Never => false,
+            BargeIn::OnSpeech => kind == "input_audio_buffer.speech_started",
+            _ => exchange.outputs.iter().any(is_of_transaction) && !by_hand && !is_stale,
+        };
         // What the Bridge may cancel is what was active when it was told of the speech, or what it
         // asked for before an interruption and only now hears of.
         let mut active = self.active.clone();
         if let Some(event) = &event {
             self.learn(kind, event);
         }
-        let is_stale = kind == "response.created" && !self.interruptions.is_empty();
         if is_stale {
             active = self.active.clone();
         }
@@ -158,7 +163,9 @@ impl Judge {
                     {
                         last.dead.push(active.clone());
                     }
-                    if by_voice && self.interrupts_response {
+                    let cancels_itself =
+                        self.interrupts_response && self.config.barge_in == BargeIn::OnSpeech;
+                    if by_voice && cancels_itself {
                         return Err("a cancel where the server cancels by itself".into());
                     }
                 }
@@ -304,6 +311,15 @@ impl Judge {
             end_ms,
         });
         Ok(())
+    }
+}
+
+/// Whether the output stops the model's speech.
+fn is_of_transaction(output: &Out) -> bool {
+    match output {
+        Out::ToTwilio(text) => text.contains("\"event\":\"clear\""),
+        Out::ToOpenAi(text) => text.contains("\"type\":\"response.cancel\""),
+        Out::Event(event) => matches!(event, Ev::BargeIn { .. }),
     }
 }
 

@@ -44,6 +44,10 @@ pub(crate) struct Model {
     pub(crate) formats: Option<(Value, Value)>,
     /// It takes itself to have sent so much less audio than it has, in milliseconds.
     pub(crate) shortfall: u64,
+    /// What it understands of the caller: a transcript, empty for none; `None`: it fails to.
+    pub(crate) words: Option<&'static str>,
+    /// From the end of a turn to its transcript, in microseconds.
+    pub(crate) transcription: u64,
     /// What it will answer, in turn; then it has nothing to say.
     pub(crate) replies: VecDeque<Reply>,
     pub(crate) session: Value,
@@ -84,6 +88,8 @@ impl Model {
             setup: Some(5_000),
             formats: None,
             shortfall: 0,
+            words: Some("Tuesday please."),
+            transcription: 150_000,
             replies: VecDeque::new(),
             session: session::defaults(),
             input: Vec::new(),
@@ -168,6 +174,11 @@ impl Model {
             }
             self.emit(step.event);
         }
+    }
+
+    /// The number of the item that it or the caller will make next.
+    pub(crate) fn next_item(&self) -> usize {
+        self.next_item
     }
 
     /// Whether a response is being made.

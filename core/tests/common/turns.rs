@@ -46,11 +46,17 @@ impl Model {
             deleted: false,
             truncated: Vec::new(),
         });
-        let words = json!({"type": "conversation.item.input_audio_transcription.completed",
-            "item_id": id, "content_index": 0, "transcript": "Tuesday please.",
-            "usage": {"type": "duration", "seconds": 1.5}});
+        let words = match self.words {
+            Some(words) => json!({
+                "type": "conversation.item.input_audio_transcription.completed",
+                "item_id": id, "content_index": 0, "transcript": words,
+                "usage": {"type": "duration", "seconds": 1.5}}),
+            None => json!({"type": "conversation.item.input_audio_transcription.failed",
+                "item_id": id, "content_index": 0, "error": {"type": "transcription_error",
+                    "code": "audio_unintelligible", "message": "no", "param": null}}),
+        };
         self.later.push_back(Step {
-            at: now + 150_000,
+            at: now + self.transcription,
             event: words,
             effect: Effect::None,
         });

@@ -1,6 +1,6 @@
 //! One call: one task that owns the bridge and both sockets.
 //!
-//! Memory per call, with the default settings: the bridge's storage and one buffer for its longest
+//! Memory per call, with the default settings and no flight recorder: the bridge's storage and one buffer for its longest
 //! output (`memory_bytes` in the log line `stream_opened`), 16 KiB of read buffers, and what a slow
 //! peer has not taken yet, up to [`MAX_UNSENT_TWILIO`] and [`MAX_UNSENT_MODEL`]; a message being
 //! read adds its own length, up to the bridge's caps.
@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_tungstenite::{WebSocketStream, tungstenite::Utf8Bytes};
 use trunkline::{
-    Bridge, Error, RawJson, SessionUpdate,
+    Error, RawJson, SessionUpdate,
     bridge::{Event, Output},
     dialect::Speaker,
     playback::heard_text,
@@ -24,6 +24,7 @@ use trunkline::{
 use crate::{
     app::{App, Phase},
     end::{End, MODEL_SILENCE, START_TIMEOUT, TWILIO_SILENCE},
+    flight::Recorded,
     model::{Model, ModelStep},
     peer::{Gone, Incoming, Peer},
     report, tools,
@@ -52,7 +53,7 @@ pub(crate) fn bridge_config(app: &App) -> trunkline::bridge::Config {
 
 struct Call<S> {
     app: Arc<App>,
-    bridge: Bridge,
+    bridge: Recorded,
     buf: Vec<u8>,
     epoch: Instant,
     twilio: Peer<S>,
@@ -88,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     fn new(app: Arc<App>, socket: WebSocketStream<S>) -> Self {
         let config = bridge_config(&app);
         let storage_len = config.storage_len();
-        let bridge = Bridge::new(config);
+        let bridge = Recorded::new(config, app.config.flight_recorder.as_deref());
         let buf = vec![0; bridge.max_output_len()];
         let memory_bytes = storage_len + buf.len() + size_of::<Self>();
         app.log
@@ -116,10 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         loop {
             let step = self.step(&mut phase).await;
             let fed = match step {
-                Step::Due => self.feed(|bridge, now| {
-                    bridge.handle_timeout(now);
-                    Ok(())
-                }),
+                Step::Due => self.feed(Recorded::handle_timeout),
                 Step::Twilio(Incoming::Text(text)) => {
                     self.feed(|bridge, now| bridge.handle_twilio(now, &text))
                 }
@@ -190,7 +188,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     /// A message the bridge refuses has changed nothing: it is counted and forgotten.
     fn feed(
         &mut self,
-        input: impl FnOnce(&mut Bridge, Duration) -> Result<(), Error>,
+        input: impl FnOnce(&mut Recorded, Duration) -> Result<(), Error>,
     ) -> Result<(), End> {
         let now = self.epoch.elapsed();
         if let Err(error) = input(&mut self.bridge, now) {
@@ -381,10 +379,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         if !matches!(end, End::Bridge(_)) {
             // What the bridge still says concerns peers that are gone; its events do not.
             if end.is_models_fault() {
-                self.bridge.handle_openai_closed(now);
+                let _ = self.bridge.handle_openai_closed(now);
                 let _ = self.drain();
             }
-            self.bridge.handle_twilio_closed(now);
+            let _ = self.bridge.handle_twilio_closed(now);
             let _ = self.drain();
         }
         self.app.calls.remove(&self.sid, &self.over);
@@ -403,6 +401,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         });
         if let (Value::Object(summary), Value::Object(fields)) = (&mut summary, fields) {
             summary.extend(fields);
+        }
+        if let Some(recording) = self.bridge.close().await {
+            summary["flight_recorder"] = recording;
         }
         self.log("stream_closed", summary);
     }

@@ -4,6 +4,7 @@ mod app;
 mod call;
 mod config;
 mod end;
+mod flight;
 mod http;
 mod log;
 mod model;

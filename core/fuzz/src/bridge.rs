@@ -10,10 +10,10 @@ mod run;
 
 use arbitrary::Arbitrary;
 use core::time::Duration;
-use trunkline::bridge::{Config, ModelAudio};
+use trunkline::bridge::{BargeIn, Config, ModelAudio};
 
 use self::{
-    ops::{Op, Peers},
+    ops::{Op, Peers, Step},
     run::Run,
 };
 
@@ -26,7 +26,8 @@ pub struct Script<'a> {
 #[derive(Arbitrary, Debug)]
 struct Settings {
     is_mulaw: bool,
-    barge_in: bool,
+    barge_in: u8,
+    voice_detection: bool,
     /// The stream has started and the session is set up before the first operation.
     is_started: bool,
     lead_ms: u16,
@@ -45,6 +46,29 @@ struct Timed<'a> {
     /// Eight in a row: how outputs are polled.
     habits: u8,
     op: Op<'a>,
+}
+
+impl Script<'_> {
+    /// Settings, and all steps with their times, as they are without anybody to answer to.
+    pub(crate) fn steps(&self) -> (Config, Vec<(Duration, Step)>) {
+        let mut peers = Peers::new(self.settings.is_mulaw);
+        let mut steps: Vec<(Duration, Step)> = Vec::new();
+        if self.settings.is_started {
+            steps.extend(peers.opening().map(|step| (Duration::ZERO, step)));
+        }
+        let mut now = Duration::ZERO;
+        for timed in self.ops.iter().take(MAX_OPS) {
+            now = timed.op.time(now, timed.wait);
+            steps.extend(
+                timed
+                    .op
+                    .steps(&mut peers)
+                    .into_iter()
+                    .map(|step| (now, step)),
+            );
+        }
+        (self.settings.config(), steps)
+    }
 }
 
 pub fn run(script: &Script<'_>) {
@@ -105,7 +129,13 @@ impl Settings {
         if self.is_mulaw {
             config.model_audio = ModelAudio::Mulaw;
         }
-        config.barge_in = self.barge_in;
+        config.barge_in = match self.barge_in % 8 {
+            0 => BargeIn::Never,
+            1..4 => BargeIn::OnSpeech,
+            4..6 => BargeIn::AfterSpeech(ms(u16::from(self.barge_in) * 4)),
+            _ => BargeIn::OnTranscript,
+        };
+        config.voice_detection = self.voice_detection;
         config.lead = ms(self.lead_ms % 2048);
         config.mark_interval = ms(self.mark_interval_ms % 1024);
         config.downlink_capacity = ms(self.downlink_ms % 8192);

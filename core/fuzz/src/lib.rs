@@ -5,7 +5,10 @@
 
 mod base64;
 pub mod bridge;
+pub mod conceal;
+pub mod flight;
 mod g711;
+pub mod jitter;
 mod json;
 mod openai;
 pub mod resampler;

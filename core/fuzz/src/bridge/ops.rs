@@ -4,12 +4,13 @@ use core::time::Duration;
 use ::base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use trunkline::{
-    Bridge, Error, RawJson, SessionUpdate,
+    Error, RawJson, SessionUpdate,
     bridge::Config,
+    flight::Input,
     openai::{Eagerness, TurnDetection},
 };
 
-use super::{messages, run::Slab};
+use super::messages;
 
 /// What happens: mostly what well-behaved peers say, in any order.
 #[derive(Arbitrary, Debug)]
@@ -115,7 +116,7 @@ pub(super) enum Op<'a> {
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
-pub(super) enum Peer {
+pub(crate) enum Peer {
     Twilio,
     OpenAi,
 }
@@ -152,7 +153,7 @@ pub(super) enum Edit<'a> {
 
 /// One call into the Bridge.
 #[derive(Clone, Debug)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Message(Peer, String),
     Timeout,
     /// [`Timeout`](Self::Timeout), then as `poll_timeout` asks, so many times.
@@ -168,36 +169,28 @@ pub(super) enum Step {
 }
 
 impl Step {
-    pub(super) fn apply(&self, bridge: &mut Bridge<Slab>, now: Duration) -> Result<(), Error> {
+    /// The call it stands for.
+    pub(crate) fn input(&self) -> Input<'_> {
         match self {
-            Self::Message(Peer::Twilio, text) => bridge.handle_twilio(now, text),
-            Self::Message(Peer::OpenAi, text) => bridge.handle_openai(now, text),
-            Self::Timeout | Self::Timeouts(_) => {
-                bridge.handle_timeout(now);
-                Ok(())
-            }
-            Self::TwilioClosed => {
-                bridge.handle_twilio_closed(now);
-                Ok(())
-            }
-            Self::OpenAiClosed => {
-                bridge.handle_openai_closed(now);
-                Ok(())
-            }
+            Self::Message(Peer::Twilio, text) => Input::Twilio(text),
+            Self::Message(Peer::OpenAi, text) => Input::OpenAi(text),
+            Self::Timeout | Self::Timeouts(_) => Input::Timeout,
+            Self::TwilioClosed => Input::TwilioClosed,
+            Self::OpenAiClosed => Input::OpenAiClosed,
             Self::UpdateSession(turns, instructions) => {
                 let mut session = SessionUpdate::default();
                 session.instructions = Some(instructions);
                 session.turn_detection = *turns;
-                bridge.update_session(&session)
+                Input::UpdateSession(session)
             }
-            Self::CreateResponse(response) => bridge.create_response(RawJson::new(response).ok()),
-            Self::ToolOutput(call_id, output) => bridge.send_tool_output(call_id, output),
+            Self::CreateResponse(response) => Input::CreateResponse(RawJson::new(response).ok()),
+            Self::ToolOutput(call_id, output) => Input::SendToolOutput { call_id, output },
             Self::SendOpenAi(event) => match RawJson::new(event) {
-                Ok(event) => bridge.send_openai(event),
-                Err(_) => bridge.mark(""),
+                Ok(event) => Input::SendOpenAi(event),
+                Err(_) => Input::Mark(""),
             },
-            Self::Interrupt => bridge.interrupt(now),
-            Self::Mark(name) => bridge.mark(name),
+            Self::Interrupt => Input::Interrupt,
+            Self::Mark(name) => Input::Mark(name),
         }
     }
 

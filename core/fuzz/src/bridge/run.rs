@@ -64,7 +64,7 @@ impl Run {
     pub(super) fn take(&mut self, now: Duration, step: &Step, habits: u8) -> Result<(), Error> {
         let (was_drained, was_over) = (self.is_drained, self.is_over());
         let before = (*self.bridge.stats(), self.bridge.poll_timeout());
-        let result = step.apply(&mut self.bridge, now);
+        let result = self.bridge.apply(now, step.input());
         if !result.is_err_and(|error| step.is_turned_away(&error, self.bridge.config())) {
             self.now = self.now.max(now);
         }

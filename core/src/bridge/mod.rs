@@ -266,7 +266,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     /// [`Error::QueueFull`], [`Error::Closed`], what [`Model::write`] returns.
     pub fn update_session(&mut self, session: &SessionUpdate<'_>) -> Result<(), Error> {
         self.command()?;
-        let event_id = self.dialog.events.next(Purpose::Session);
+        let mut events = self.dialog.events;
+        let event_id = events.next(Purpose::Session);
         let audio = self.config.model_audio.format();
         let event_id = event_id.as_str();
         let is_ours = self.config.barge_in.is_confirmed_later();
@@ -284,6 +285,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             audio,
             session,
         })?;
+        self.dialog.events = events;
         if is_ours {
             self.dialog.take_over(answers);
         }

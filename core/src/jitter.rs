@@ -466,7 +466,7 @@ impl<const BLOCKS: usize> JitterBuffer<BLOCKS> {
         let (consumed, left) = if excess > 0 {
             let cut = shorten(&mut audio[..len], most).or_else(|| {
                 self.refused += u32::from(most == MAX_PERIOD);
-                (self.refused >= PATIENCE).then(|| cut_anyway(&mut audio[..len]))
+                (self.refused >= PATIENCE).then(|| cut_anyway(&mut audio[..len], MAX_PERIOD))
             });
             let Some(cut) = cut else {
                 return false;
@@ -502,10 +502,9 @@ impl<const BLOCKS: usize> Default for JitterBuffer<BLOCKS> {
     }
 }
 
-/// Cuts samples where no two places sound alike, as in noise: a long cross-fade in the middle, which
+/// Cuts `count` samples where no two places sound alike, as in noise: a long cross-fade in the middle, which
 /// noise hides.
-fn cut_anyway(samples: &mut [i16]) -> usize {
-    let count = MAX_PERIOD;
+pub(crate) fn cut_anyway(samples: &mut [i16], count: usize) -> usize {
     let left = samples.len() - count;
     let fade = left.min(FADE);
     let at = (left - fade) / 2;

@@ -224,17 +224,19 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     pub fn handle_timeout(&mut self, now: Duration) {
         self.advance(now);
         self.settle();
-        if self
+        let is_stalled = self
             .stall_deadline()
-            .is_some_and(|deadline| deadline <= now)
-        {
-            let Self {
-                uplink,
-                stats,
-                storage,
-                ..
-            } = self;
-            uplink.feed_silence(storage.as_mut(), stats, STALL_SAMPLES);
+            .is_some_and(|deadline| deadline <= now);
+        let Self {
+            uplink,
+            stats,
+            storage,
+            ..
+        } = self;
+        let slab = storage.as_mut();
+        uplink.handle_timeout(now, slab, stats);
+        if is_stalled {
+            uplink.feed_stall(slab, stats, STALL_SAMPLES);
             self.stall_ends = Some(now.saturating_add(samples_to_duration(STALL_SAMPLES)));
         }
     }
@@ -445,5 +447,5 @@ const REQUEST_LEN: usize = 2 << 10;
 const MARKS_LEN: usize = 1 << 10;
 /// The longest name of a mark of the application.
 const MAX_MARK_NAME: usize = 128;
-/// Silence fed at a time when media has stopped: 1 s, which ends a turn at usual settings.
+/// Audio fed at a time when media has stopped: 1 s, which ends a turn at usual settings.
 const STALL_SAMPLES: u64 = 8_000;

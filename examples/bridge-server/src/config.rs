@@ -2,7 +2,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context, ensure};
 use clap::{Parser, ValueEnum};
-use trunkline::bridge::ModelAudio;
+use trunkline::bridge::{BargeIn, ModelAudio};
 
 /// Joins Twilio calls to a realtime model.
 ///
@@ -46,6 +46,15 @@ pub(crate) struct Options {
     /// Audio format between this server and the model
     #[arg(long, env = "MODEL_AUDIO", value_enum, default_value_t = Audio::Pcm24k)]
     model_audio: Audio,
+    /// When the caller's voice stops the model's: never, on-speech, after-speech:MS or on-transcript
+    ///
+    /// The last two hold playback until speech over the model's voice has lasted MS milliseconds or
+    /// its first word is understood, and go on with it otherwise.
+    #[arg(long, env = "BARGE_IN", default_value = "on-speech", value_parser = barge_in)]
+    barge_in: BargeIn,
+    /// Listen to the caller here, too, and hold playback before the model reports speech
+    #[arg(long, env = "VOICE_DETECTION")]
+    voice_detection: bool,
     /// The system prompt
     #[arg(
         long,
@@ -88,6 +97,8 @@ pub(crate) struct Config {
     pub(crate) voice: String,
     pub(crate) transcription_model: Option<String>,
     pub(crate) model_audio: ModelAudio,
+    pub(crate) barge_in: BargeIn,
+    pub(crate) voice_detection: bool,
     pub(crate) instructions: String,
     pub(crate) greeting: Option<String>,
     pub(crate) max_calls: usize,
@@ -120,6 +131,10 @@ impl Config {
             options.openai_url.starts_with("wss://") || options.openai_url.starts_with("ws://"),
             "OPENAI_REALTIME_URL must start with wss:// (or ws:// for a simulator)"
         );
+        ensure!(
+            options.barge_in != BargeIn::OnTranscript || !options.transcription_model.is_empty(),
+            "BARGE_IN=on-transcript needs a TRANSCRIPTION_MODEL"
+        );
         let joint = if options.openai_url.contains('?') {
             '&'
         } else {
@@ -139,12 +154,25 @@ impl Config {
                 Audio::Pcm24k => ModelAudio::Pcm24k,
                 Audio::Mulaw => ModelAudio::Mulaw,
             },
+            barge_in: options.barge_in,
+            voice_detection: options.voice_detection,
             instructions: options.instructions,
             greeting: Some(options.greeting).filter(|text| !text.is_empty()),
             max_calls: options.max_calls,
             drain: Duration::from_secs(options.drain_seconds),
             log: options.log,
         })
+    }
+}
+
+fn barge_in(text: &str) -> Result<BargeIn, String> {
+    let after = text.strip_prefix("after-speech:");
+    match (text, after.map(str::parse)) {
+        ("never", _) => Ok(BargeIn::Never),
+        ("on-speech", _) => Ok(BargeIn::OnSpeech),
+        ("on-transcript", _) => Ok(BargeIn::OnTranscript),
+        (_, Some(Ok(ms))) => Ok(BargeIn::AfterSpeech(Duration::from_millis(ms))),
+        _ => Err("expected never, on-speech, after-speech:MS or on-transcript".to_owned()),
     }
 }
 
@@ -210,6 +238,34 @@ mod tests {
             config.openai_url,
             "wss://api.openai.com/v1/realtime?model=m%26m"
         );
+    }
+
+    #[test]
+    fn interruptions_are_confirmed_as_told() {
+        let parsed = |text: &str| {
+            let url = ["--public-url", "https://a", "--barge-in", text];
+            config(&url, BOTH).map(|config| config.barge_in).ok()
+        };
+        assert_eq!(parsed("never"), Some(BargeIn::Never));
+        assert_eq!(parsed("on-speech"), Some(BargeIn::OnSpeech));
+        assert_eq!(parsed("on-transcript"), Some(BargeIn::OnTranscript));
+        let after = Duration::from_millis(250);
+        assert_eq!(
+            parsed("after-speech:250"),
+            Some(BargeIn::AfterSpeech(after))
+        );
+        for wrong in [
+            "",
+            "after-speech",
+            "after-speech:",
+            "after-speech:1s",
+            "always",
+        ] {
+            assert_eq!(parsed(wrong), None, "{wrong}");
+        }
+        let mute = ["--public-url", "https://a", "--barge-in", "on-transcript"];
+        let mute = [&mute[..], &["--transcription-model", ""]].concat();
+        assert!(config(&mute, BOTH).is_err());
     }
 
     #[test]

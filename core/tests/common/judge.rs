@@ -359,7 +359,9 @@ pub(crate) fn conclusion(call: &Call, slack_ms: usize) -> Result<(), String> {
     let places = call.player.places(&call.model.clips)?;
     let heard = call.heard_all();
     for interruption in &call.judge.interruptions {
-        let after = places.iter().skip(interruption.sent);
+        // Without a clear between them, the first samples of what follows may go on by chance as
+        // what was interrupted would have.
+        let after = places.iter().skip(interruption.sent + 3);
         for place in after.flatten() {
             let response = &call.model.clips[place.clip].response_id;
             if interruption.dead.contains(response) {

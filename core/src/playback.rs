@@ -106,7 +106,7 @@ impl PlaybackLedger {
     /// # Errors
     /// [`Error::InvalidField`] for an id that is empty, longer than 64 bytes or not plain ASCII;
     /// [`Error::QueueFull`] if [`MAX_PARTS`](Self::MAX_PARTS) parts wait and not even the oldest has
-    /// been played by the clock; else, the oldest is taken for heard.
+    /// been sent; else, the oldest is taken for heard.
     pub fn receive(
         &mut self,
         item_id: &str,
@@ -183,12 +183,6 @@ impl PlaybackLedger {
         let samples = (samples as u64).min(self.received - self.sent);
         self.clock.send(now, self.sent, samples);
         self.sent += samples;
-    }
-
-    /// It is `now`. Only needed where marks do not come back: what has been played by the clock then
-    /// makes room for more ([`receive`](Self::receive)).
-    pub fn advance(&mut self, now: Duration) {
-        self.clock.advance(now);
     }
 
     /// The name of a mark to send behind everything sent so far. Its echo goes to
@@ -305,11 +299,11 @@ impl PlaybackLedger {
         self.epoch
     }
 
-    /// Makes room where marks do not come back: the oldest part, once finished and by the clock
-    /// played, is taken for heard. It will never be cut then.
+    /// Makes room where marks do not come back: the oldest part, once finished and sent, is taken
+    /// for heard. It will never be cut then, which errs on the safe side.
     fn retire(&mut self) -> Result<(), Error> {
         let oldest = &self.segments[0];
-        if !oldest.is_finished || oldest.end > self.clock.played(self.sent) {
+        if !oldest.is_finished || oldest.end > self.sent {
             return Err(Error::QueueFull { needed: 1, free: 0 });
         }
         self.segments.copy_within(1..self.len, 0);

@@ -247,32 +247,6 @@ fn more_parts_than_fit_are_refused_and_change_nothing() {
 }
 
 #[test]
-fn a_part_that_nobody_can_have_heard_yet_does_not_make_room_for_another() {
-    // All of them at once, as a fast model does, and no echo ever.
-    let (mut ledger, _) = sent(&[("a", 0, 100); 1]);
-    for n in 1..PlaybackLedger::MAX_PARTS {
-        ledger.finish_all();
-        ledger.receive(&format!("b{n}"), 0, 2_400, 800).unwrap();
-        ledger.send(ms(0), 800);
-    }
-    ledger.finish_all();
-    for (now, has_room) in [
-        (0, false),
-        (99, false),
-        (100, true),
-        (101, false),
-        (200, true),
-    ] {
-        ledger.advance(ms(now));
-        let oldest = cuts(&ledger)[0].clone();
-        let result = ledger.receive(&format!("c{now}"), 0, 240, 80);
-        assert_eq!(result.is_ok(), has_room, "{now} ms: {result:?}");
-        assert_eq!(cuts(&ledger)[0] == oldest, !has_room);
-        ledger.finish_all();
-    }
-}
-
-#[test]
 fn ids_that_no_model_makes_are_refused() {
     let mut ledger = PlaybackLedger::new(8_000);
     for id in ["", "ü", &"x".repeat(65), "a\u{0}ü"] {

@@ -56,7 +56,7 @@
 //! | one message | `Config::max_twilio_len`, `Config::max_openai_len` | [`Error::MessageTooLong`], not read | the error | `bounds`, `bridge/contract` |
 //! | request for a response that waits | one, of 2 KiB | the last one counts; [`Error::QueueFull`] for a longer one | the error | `bounds` |
 //! | the application's marks that wait | 1 KiB | [`Error::QueueFull`] | the error | `bounds` |
-//! | content parts waiting to be heard | [`PlaybackLedger::MAX_PARTS`](crate::PlaybackLedger::MAX_PARTS) | the oldest, if finished and by the clock played, is taken for heard; else [`Error::QueueFull`] | the error | `bounds`, `playback` |
+//! | content parts waiting to be heard | [`PlaybackLedger::MAX_PARTS`](crate::PlaybackLedger::MAX_PARTS) | the oldest, if finished and sent, is taken for heard; else [`Error::QueueFull`] | the error | `bounds`, `playback` |
 //! | tool calls that can be answered | the last 16 | the oldest cannot be any more: [`Error::InvalidField`] | the error | `bounds` |
 //! | responses out of band; interrupted ones whose deltas may still come | the last 4; 8 | the oldest is forgotten: its deltas are heard, its item is cut as any | | `bounds` |
 //! | silence for gaps, and for media that has stopped | `Config::max_gap`; 8 s a turn | a new start of the time line; no more is fed | `Stats::concealed_samples`, `stall_samples` | `hostile`, `bridge/limits` |
@@ -414,7 +414,6 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
 
     fn advance(&mut self, now: Duration) {
         self.now = self.now.max(now);
-        self.downlink.ledger.advance(self.now);
         self.is_drained = false;
     }
 

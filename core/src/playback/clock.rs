@@ -18,8 +18,6 @@ use super::{duration_to_samples, samples_to_duration};
 /// moves the schedule by as much as it grew, at that pace, and the next run begins anew.
 #[derive(Clone, Debug)]
 pub(super) struct PlayClock {
-    /// The latest time told.
-    now: Duration,
     /// When the carrier began to play without a pause, and the position on the line.
     run_start: Duration,
     run_position: u64,
@@ -46,7 +44,6 @@ struct Window {
 impl PlayClock {
     pub(super) const fn new() -> Self {
         Self {
-            now: Duration::ZERO,
             run_start: Duration::ZERO,
             run_position: 0,
             nominal_end: Duration::ZERO,
@@ -57,19 +54,8 @@ impl PlayClock {
         }
     }
 
-    pub(super) fn advance(&mut self, now: Duration) {
-        self.now = self.now.max(now);
-    }
-
-    /// Samples the carrier has played of the `sent` it was sent, by the schedule and the latest time.
-    pub(super) fn played(&self, sent: u64) -> u64 {
-        let queued = duration_to_samples(self.end().saturating_sub(self.now));
-        sent - queued.min(sent)
-    }
-
     /// `samples` more have gone to the carrier at `now`, from `position` on the line.
     pub(super) fn send(&mut self, now: Duration, position: u64, samples: u64) {
-        self.advance(now);
         let end = self.end();
         if end <= now {
             self.learn();
@@ -115,7 +101,6 @@ impl PlayClock {
 
     /// The mark at `position` was echoed; `sent` is the end of what was sent.
     pub(super) fn echoed(&mut self, now: Duration, position: u64, sent: u64) {
-        self.advance(now);
         // Of an earlier run the schedule is not known any more.
         if position <= self.run_position {
             return;

@@ -113,8 +113,9 @@ pub(crate) struct Truth {
     cuts: HashMap<(usize, u64), (String, u64)>,
     deleted: Vec<usize>,
     was_refused: bool,
-    /// Cuts refused that are too short to be moved back.
+    /// Cuts refused that are not made again: too short to be moved back, or not the last one.
     given_up: Vec<(usize, u64)>,
+    last_cut: String,
     /// When a response was asked for, if nothing has come of it.
     asked: Option<u64>,
     /// No response has begun since the application or a tool called for one, and since the caller's
@@ -128,6 +129,7 @@ pub(crate) struct Truth {
     held_since: Option<u64>,
     /// There was nothing left to be held: it may have ended without a word.
     is_hold_unclear: bool,
+    unclear_since: Option<u64>,
     turns: Vec<Turn>,
     /// Since when, and up to when, the caller's microphone has heard a voice.
     voice_from: u64,
@@ -181,12 +183,14 @@ impl Truth {
             deleted: Vec::new(),
             was_refused: false,
             given_up: Vec::new(),
+            last_cut: String::new(),
             asked: None,
             is_owed: false,
             is_answer_owed: false,
             reasons: 0,
             held_since: None,
             is_hold_unclear: false,
+            unclear_since: None,
             turns: Vec::new(),
             voice_from: 0,
             voice_to: 0,
@@ -367,6 +371,8 @@ impl Truth {
                     // Asked for before an interruption, begun after it.
                     Cause::Model(Told::Created(response)) => {
                         self.dead.push(response);
+                        // An interruption without a word may have been what ended a hold.
+                        self.is_hold_unclear |= self.held_since.is_some();
                         self.is_late = true;
                         self.reasons += 1;
                     }
@@ -505,7 +511,7 @@ impl Truth {
             }
             Ev::PlaybackResumed { held } => {
                 self.is_hold_unclear = false;
-                let Some(since) = self.held_since.take() else {
+                let Some(since) = self.held_since.take().or(self.unclear_since.take()) else {
                     return Err("playback goes on that was not held".into());
                 };
                 if held.as_micros() != u128::from(self.now - since) {
@@ -602,12 +608,26 @@ impl Truth {
     }
 
     /// A call that has come to rest: what the model believes to have said is what was heard.
-    pub(crate) fn conclude(&self, server: &Server) -> Result<(), String> {
+    /// `is_deaf`: some echoes were lost.
+    pub(crate) fn conclude(&self, server: &Server, is_deaf: bool) -> Result<(), String> {
         if let Some(complaint) = server.complaints.first() {
             return Err(format!("the server had to refuse something: {complaint}"));
         }
         if self.line_len > 0 {
             return Err(format!("{} samples are never sent", self.line_len));
+        }
+        for clip in server.clips.iter().filter(|clip| !clip.is_over && !is_deaf) {
+            if clip.proven < clip.line.len() {
+                return Err(format!("item_{} is never proven heard", clip.item));
+            }
+            let told = self.heard_items.get(&clip.item).copied();
+            let is_heard = |other: &&Clip| {
+                let is_due = !other.is_over && !other.is_untold && !other.line.is_empty();
+                other.item == clip.item && is_due
+            };
+            if told.unwrap_or_default() < server.clips.iter().filter(is_heard).count() {
+                return Err(format!("item_{} is never told as heard", clip.item));
+            }
         }
         for clip in &server.clips {
             let item = &server.items[clip.item];
@@ -680,13 +700,13 @@ impl Truth {
             Told::SpeechStarted(item) => {
                 self.caller_speaks = true;
                 // Nothing is held back.
-                let is_idle = !self.is_answering() && self.line.is_empty();
+                let is_idle = !self.is_answering() && self.asked.is_none() && self.line.is_empty();
+                self.is_hold_unclear |= is_idle && self.held_since.is_some();
                 match self.turns.last_mut().filter(|turn| turn.ended.is_none()) {
                     // It goes on.
                     Some(turn) => {
                         turn.item = item;
                         turn.is_unclear |= is_idle;
-                        self.is_hold_unclear |= is_idle;
                     }
                     None => self.turns.push(Turn {
                         item,
@@ -719,7 +739,7 @@ impl Truth {
                 }
                 let before = self.cuts.len();
                 for (&cut, (event_id, ms)) in &self.cuts {
-                    if event_id == id && *ms < 100 {
+                    if event_id == id && (*ms < 100 || *id != self.last_cut) {
                         self.given_up.push(cut);
                     }
                 }
@@ -736,7 +756,11 @@ impl Truth {
             server.clips[clip].is_finished = true;
             return;
         }
-        let count = server.clips[clip].finish();
+        let at = &mut server.clips[clip];
+        let was_finished = at.is_finished;
+        let count = at.finish();
+        // Nothing is told of a part whose end comes after its last echo.
+        at.is_untold |= !was_finished && at.proven == at.line.len();
         self.extend(clip, from, count);
     }
 
@@ -801,7 +825,9 @@ impl Truth {
             // A voice of such a length, heard here.
             Stops::AfterSpeech(time) if self.setup.listens => {
                 let is_heard = self.now < self.voice_to + HEARSAY;
-                is_heard && self.voice_to + ms(40) >= self.voice_from + ms(time)
+                // The last frame, and the silence that ends a voice.
+                let length = self.voice_to - self.voice_from + ms(500);
+                is_heard && length >= ms(time)
             }
             _ => false,
         };
@@ -851,7 +877,7 @@ impl Truth {
         }
         if self.is_hold_unclear && !self.turns.iter().any(|turn| turn.is_in_doubt) {
             self.is_hold_unclear = false;
-            self.held_since = None;
+            self.unclear_since = self.held_since.take();
         }
         let Some(since) = self.held_since.filter(|_| !self.is_hold_unclear) else {
             return Ok(());
@@ -1025,6 +1051,7 @@ impl Truth {
             return Err(format!("item_{item} truncated at 0 instead of deleted"));
         }
         let id = event["event_id"].as_str().unwrap_or_default().to_owned();
+        self.last_cut.clone_from(&id);
         self.cuts.insert((item, part), (id, end));
         Ok(())
     }

@@ -339,7 +339,7 @@ impl World {
                 self.fail(&format!("the call never comes to rest, timer {timer:?}"));
             }
         }
-        let verdict = self.truth.conclude(&self.server);
+        let verdict = self.truth.conclude(&self.server, is_deaf);
         self.check(verdict);
         if let Some(mark) = self.truth.app_marks.iter().find(|mark| mark.told == 0)
             && !is_deaf

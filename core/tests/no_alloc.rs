@@ -9,8 +9,8 @@ use std::{
 };
 
 use trunkline::{
-    Bridge, Downsampler, PlaybackLedger, SessionUpdate, Upsampler, alaw, base64,
-    bridge::{Config, Event, ModelAudio, Output},
+    Bridge, Downsampler, PlaybackLedger, SessionUpdate, Upsampler, VoiceDetector, alaw, base64,
+    bridge::{BargeIn, Config, Event, ModelAudio, Output},
     dialect::{Carrier, CarrierCommand, CarrierEvent, Model, ModelCommand, ModelEvent},
     mulaw,
     openai::OpenAiRealtime,
@@ -258,6 +258,77 @@ fn bridge_does_not_allocate(format: ModelAudio) {
     assert!(stats.truncated_items > FRAMES / 1_000, "{stats:?}");
     assert!(stats.marks_heard > FRAMES / 20, "{stats:?}");
     assert!(peer.tool_calls > FRAMES / 2_000, "{}", peer.tool_calls);
+}
+
+#[test]
+fn a_voice_detector_does_not_allocate() {
+    let voice = voice();
+    let mut detector = VoiceDetector::new();
+    let mut spoken = 0;
+    let hot = || {
+        for n in 0..FRAMES {
+            let is_voice = n % 100 < 20;
+            let frame = if is_voice { voice } else { [0; 160] };
+            spoken += u64::from(detector.process(black_box(&frame)).is_some());
+        }
+        detector.reset();
+    };
+    assert_eq!(allocations(hot), 0);
+    assert!((FRAMES / 5..FRAMES / 2).contains(&spoken), "{spoken}");
+}
+
+#[test]
+fn holding_playback_does_not_allocate() {
+    let mut config = Config::default();
+    config.barge_in = BargeIn::OnTranscript;
+    config.voice_detection = true;
+    let mut peer = Peer::new(config);
+    let mut quiet = vec![0; base64::encoded_len(160)];
+    base64::encode(&[mulaw::SILENCE; 160], &mut quiet).unwrap();
+    let mut quiet = String::from_utf8(quiet).unwrap();
+    let mut codes = [0; 160];
+    mulaw::encode(&voice(), &mut codes).unwrap();
+    let mut text = vec![0; base64::encoded_len(160)];
+    base64::encode(&codes, &mut text).unwrap();
+    peer.caller = String::from_utf8(text).unwrap();
+    let update = SessionUpdate::default();
+    let hot = || {
+        peer.start(ModelAudio::Pcm24k, &update);
+        for frame in 0..FRAMES / 4 {
+            // A voice that the model does not hear, in the middle of each answer.
+            if matches!(frame % 100, 60 | 80) || frame == 0 {
+                core::mem::swap(&mut peer.caller, &mut quiet);
+            }
+            peer.frame(frame, ModelAudio::Pcm24k);
+            if frame % 200 == 30 {
+                let turn = frame / 200;
+                let words = if turn.is_multiple_of(2) { "no" } else { "" };
+                peer.line.set(format_args!(
+                    "{{\"type\":\"conversation.item.input_audio_transcription.completed\",\
+                     \"event_id\":\"e\",\"item_id\":\"item_u{turn}\",\"content_index\":0,\
+                     \"transcript\":\"{words}\"}}"
+                ));
+                peer.model();
+            }
+        }
+    };
+    assert_eq!(allocations(hot), 0);
+    let stats = peer.bridge.stats();
+    assert!(stats.holds > FRAMES / 1_000, "{stats:?}");
+    assert!(stats.false_barge_ins > FRAMES / 2_000, "{stats:?}");
+    assert!(stats.barge_ins > FRAMES / 4_000, "{stats:?}");
+}
+
+/// 20 ms of a vowel at 100 Hz, which may follow on itself.
+fn voice() -> [i16; 160] {
+    core::array::from_fn(|n| {
+        let time = core::f64::consts::TAU * n as f64 / 80.0;
+        let harmonic = |h: u32| {
+            let distance = (f64::from(h) - 7.0) / 3.0;
+            (f64::from(h) * time).cos() / (1.0 + distance * distance)
+        };
+        (1_000.0 * (3..30).map(harmonic).sum::<f64>()) as i16
+    })
 }
 
 /// Both peers of a Bridge, in buffers of a fixed size.

@@ -81,7 +81,7 @@ use self::{
     uplink::Uplink,
 };
 use crate::{
-    Error, RawJson, SessionUpdate,
+    Error, RawJson, SessionUpdate, VoiceDetector,
     dialect::{Carrier, Model, ModelCommand},
     id::Id,
     openai::OpenAiRealtime,
@@ -105,6 +105,7 @@ pub struct Bridge<M = DefaultStorage, C = Twilio, D = OpenAiRealtime> {
     downlink: Downlink,
     dialog: Dialog,
     hold: Hold,
+    voice: Option<VoiceDetector>,
     stats: Stats,
     stream_sid: Option<Id>,
     now: Duration,
@@ -160,6 +161,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             ),
             dialog: Dialog::new(),
             hold: Hold::new(),
+            voice: (config.voice_detection && config.barge_in != BargeIn::Never)
+                .then(VoiceDetector::new),
             stats: Stats::default(),
             stream_sid: None,
             now: Duration::ZERO,

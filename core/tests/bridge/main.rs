@@ -9,6 +9,7 @@ mod downlink;
 mod events;
 mod hold;
 mod limits;
+mod reaction;
 mod reconnect;
 mod response;
 mod uplink;

@@ -143,12 +143,12 @@ impl Session {
                 clock.until(time).await;
             }
             let since = clock.now() - self.started;
-            let hears_from = Window::end_of(&self.troubles.deaf, since);
-            let hears_from = hears_from.map(|end| self.started + end);
+            let (is_deaf, until) = Window::state(&self.troubles.deaf, since);
+            let until = until.map(|until| self.started + until);
             tokio::select! {
                 () = clock.until_some(self.next_time()) => self.tick(),
-                () = clock.until_some(hears_from), if hears_from.is_some() => {}
-                message = source.next(), if hears_from.is_none() => match message {
+                () = clock.until_some(until) => {}
+                message = source.next(), if !is_deaf => match message {
                     Some(Ok(message)) => self.receive(message),
                     Some(Err(_)) | None => {
                         self.ending = Some(End::Cut);

@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use trunkline_simulators::{
     audio::{MODEL_RATE, PHONE_RATE, duration_of, mulaw_decode, resample},
     openai::SessionRecord,
-    twilio::CallRecord,
+    twilio::{CallRecord, Run},
 };
 
 use crate::signal::{Spread, lag, snr_db};
@@ -94,6 +94,8 @@ pub(crate) struct BargeIn {
     pub(crate) caller_started: Duration,
     pub(crate) noticed: Duration,
     pub(crate) cleared: Duration,
+    /// The last of the agent was heard.
+    pub(crate) silent: Duration,
     /// Audio the clear threw away, and which of the agent's samples that were.
     pub(crate) flushed: Duration,
     pub(crate) flushed_samples: Range<usize>,
@@ -447,6 +449,11 @@ fn barge_in(
         caller_started: said.map_or(noticed.time, |said| said.start),
         noticed: noticed.time,
         cleared: clear.time,
+        silent: call
+            .runs
+            .iter()
+            .rfind(|run| run.start < clear.time)
+            .map_or(clear.time, Run::end),
         flushed: duration_of(clear.flushed_samples, PHONE_RATE),
         flushed_samples: {
             let first = (item.first_sample + played) as usize;

@@ -177,7 +177,7 @@ pub(crate) const TWILIO_FAULTS: &[&str] = &[
     "mark-delay:percent=5,by=1s",
     "mark-repeat:percent=5",
     "garbage:every=1.3s",
-    "noise:for=250ms,at=9.2s",
+    "noise:for=200ms,at=9.2s",
 ];
 
 /// What goes wrong on the model's side of the conversation.
@@ -232,9 +232,9 @@ const WAYS: &[Way] = &[
     },
 ];
 
-/// So that noise does not end the agent's turn.
+/// So that noise does not end the agent's turn: twice as long as it lasts.
 pub(crate) const SERVER_ARGUMENTS: &[&str] =
-    &["--voice-detection", "--barge-in", "after-speech:150"];
+    &["--voice-detection", "--barge-in", "after-speech:400"];
 /// A busy model, so that it still speaks when it is interrupted.
 pub(crate) const SPEED: f64 = 3.0;
 /// How long the agent is silent before the caller speaks: longer than it takes to begin again after

@@ -25,6 +25,7 @@ pub(crate) fn all(storm: &Storm, measured: &Measured) -> Vec<Check> {
         downlink,
         replies,
         items,
+        barge_in,
         ..
     } = measured;
     let filter_delay = match call.model_audio {
@@ -135,13 +136,9 @@ pub(crate) fn all(storm: &Storm, measured: &Measured) -> Vec<Check> {
             2_500,
         ),
         at_most(
-            "barge-ins: noticed by the model to cleared",
-            measured
-                .barge_ins()
-                .map(|barge_in| barge_in.cleared.saturating_sub(barge_in.noticed))
-                .max()
-                .unwrap_or_default(),
-            25,
+            "barge-in: the caller's voice to the agent's silence",
+            barge_in.silent.saturating_sub(barge_in.caller_started),
+            700,
         ),
     ];
     let error = measured.barge_ins().map(BargeIn::error_ms);

@@ -85,14 +85,15 @@ fn write(page: &mut String, storm: &Storm, measured: &Measured) -> std::fmt::Res
 
     writeln!(
         page,
-        "## Interruptions\n\n| by | noticed → cleared | truncated at | truly played | error |\n|---|---:|---:|---:|---:|"
+        "## Interruptions\n\n| by | voice → silence | voice → cleared | truncated at | truly played | error |\n|---|---:|---:|---:|---:|---:|"
     )?;
     for (n, barge_in) in measured.barge_ins().enumerate() {
         writeln!(
             page,
-            "| {} | {} | {} ms | {:.1} ms | {:.1} ms |",
+            "| {} | {} | {} | {} ms | {:.1} ms | {:.1} ms |",
             if n == 0 { "the caller" } else { "noise" },
-            report::ms(barge_in.cleared.saturating_sub(barge_in.noticed)),
+            report::ms(barge_in.silent.saturating_sub(barge_in.caller_started)),
+            report::ms(barge_in.cleared.saturating_sub(barge_in.caller_started)),
             barge_in.audio_end_ms,
             barge_in.played_ms,
             barge_in.error_ms(),

@@ -31,6 +31,8 @@ pub(super) struct Session {
     pub(super) responses: Vec<Response>,
     /// Responses of the default conversation so far.
     pub(super) answered: usize,
+    /// The last turn had no words in it: the next response says again what the last one said.
+    pub(super) repeats: bool,
     pub(super) conversation_id: String,
     pub(super) random: Random,
     number: u64,
@@ -107,6 +109,7 @@ impl Session {
             conversation: Conversation::default(),
             responses: Vec::new(),
             answered: 0,
+            repeats: false,
             conversation_id: format!("conv_{}", random.hex(21)),
             troubles: Troubles::new(&options.faults, random.next()),
             random,

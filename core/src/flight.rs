@@ -45,7 +45,7 @@
 //! The recorder holds what its buffer holds. An entry that has no room ends the recording: a mark
 //! says so, what is already there is kept, since a replay needs the beginning, and
 //! [`missed_inputs`](FlightRecorder::missed_inputs) counts the rest. The call goes on as if nothing
-//! had happened. A buffer of the longest message accepted ([`Config`](crate::bridge::Config), 16 MiB
+//! had happened. A buffer of the longest message accepted ([`Config`], 16 MiB
 //! unless set) and a few KiB, emptied after each drain, records any call to its end.
 //!
 //! # What is in it

@@ -88,6 +88,7 @@ pub mod openai;
 pub mod playback;
 pub mod resample;
 pub mod twilio;
+pub mod voice;
 
 mod error;
 mod id;
@@ -108,6 +109,7 @@ pub use json::{JsonStr, RawJson};
 pub use openai::SessionUpdate;
 pub use playback::PlaybackLedger;
 pub use resample::{Downsampler, Upsampler};
+pub use voice::VoiceDetector;
 
 /// The README's code, as tests.
 #[cfg(doctest)]

@@ -49,7 +49,7 @@ pub struct Stats {
     pub marks_sent: u64,
     /// Playback marks that proved audio heard.
     pub marks_heard: u64,
-    /// Playback marks flushed by a clear, repeated or unknown.
+    /// Playback marks that proved nothing: flushed by a clear, repeated, overtaken or unknown.
     pub marks_ignored: u64,
     /// Barge-ins over speech the caller had not heard to its end.
     pub barge_ins: u64,

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::wire::{Decoder, Encoder, Wire};
 use crate::{
     Bridge, Error, RawJson, SessionUpdate,
     dialect::{Carrier, Model},
@@ -87,5 +88,75 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             Input::Interrupt => self.interrupt(now),
             Input::Mark(name) => self.mark(name),
         }
+    }
+}
+
+/// An input and its time: the tag first, as in every entry.
+impl<'a> Wire<'a> for (Duration, Input<'a>) {
+    fn put(&self, dst: &mut Encoder<'_>) {
+        let (now, input) = self;
+        let mut begin = |tag: u8| {
+            tag.put(dst);
+            now.put(dst);
+        };
+        match input {
+            Input::Twilio(text) => {
+                begin(1);
+                text.put(dst);
+            }
+            Input::OpenAi(text) => {
+                begin(2);
+                text.put(dst);
+            }
+            Input::Timeout => begin(3),
+            Input::TwilioClosed => begin(4),
+            Input::OpenAiClosed => begin(5),
+            Input::UpdateSession(session) => {
+                begin(6);
+                session.put(dst);
+            }
+            Input::CreateResponse(response) => {
+                begin(7);
+                response.put(dst);
+            }
+            Input::SendToolOutput { call_id, output } => {
+                begin(8);
+                call_id.put(dst);
+                output.put(dst);
+            }
+            Input::SendOpenAi(event) => {
+                begin(9);
+                event.put(dst);
+            }
+            Input::Interrupt => begin(10),
+            Input::Mark(name) => {
+                begin(11);
+                name.put(dst);
+            }
+        }
+    }
+
+    fn take(src: &mut Decoder<'a>) -> Result<Self, Error> {
+        let offset = src.at();
+        let tag = u8::take(src)?;
+        let now = Duration::take(src)?;
+        let input = match tag {
+            1 => Input::Twilio(Wire::take(src)?),
+            2 => Input::OpenAi(Wire::take(src)?),
+            3 => Input::Timeout,
+            4 => Input::TwilioClosed,
+            5 => Input::OpenAiClosed,
+            6 => Input::UpdateSession(Wire::take(src)?),
+            7 => Input::CreateResponse(Wire::take(src)?),
+            8 => Input::SendToolOutput {
+                call_id: Wire::take(src)?,
+                output: Wire::take(src)?,
+            },
+            9 => Input::SendOpenAi(Wire::take(src)?),
+            10 => Input::Interrupt,
+            11 => Input::Mark(Wire::take(src)?),
+            _ => return Err(Error::InvalidRecording { offset }),
+        };
+        Ok((now, input))
     }
 }

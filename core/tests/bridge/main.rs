@@ -12,6 +12,7 @@ mod events;
 mod hold;
 mod limits;
 mod line;
+mod reaction;
 mod reconnect;
 mod response;
 mod uplink;

@@ -3,7 +3,8 @@
 //! Memory per call, with the default settings and no flight recorder: the bridge's storage and one buffer for its longest
 //! output (`memory_bytes` in the log line `stream_opened`), 16 KiB of read buffers, and what a slow
 //! peer has not taken yet, up to [`MAX_UNSENT_TWILIO`] and [`MAX_UNSENT_MODEL`]; a message being
-//! read adds its own length, up to the bridge's caps.
+//! read adds its own length, up to the bridge's caps. The kernel holds 128 KiB for each socket
+//! besides.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -45,6 +46,8 @@ where
 pub(crate) fn bridge_config(app: &App) -> trunkline::bridge::Config {
     let mut config = trunkline::bridge::Config::default();
     config.model_audio = app.config.model_audio;
+    config.barge_in = app.config.barge_in;
+    config.voice_detection = app.config.voice_detection;
     // Models speak several times faster than they are heard. From the middle of this on, audio
     // would be sent ahead to Twilio, where a barge-in has more to throw away.
     config.downlink_capacity = Duration::from_secs(16);
@@ -229,13 +232,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         while let Some(output) = self.bridge.poll_output(buf).map_err(End::Bridge)? {
             match output {
                 Output::ToTwilio(text) => self.twilio.send(text).map_err(|gone| match gone {
-                    Gone::TooSlow => End::TwilioFailed("takes no audio".to_owned()),
+                    Gone::TooSlow => End::TwilioFailed(takes_nothing(MAX_UNSENT_TWILIO)),
                     Gone::Failed(error) => End::TwilioFailed(error),
                 })?,
                 Output::ToOpenAi(text) => {
                     if let Model::Open(peer) = &mut self.model {
                         peer.send(text).map_err(|gone| match gone {
-                            Gone::TooSlow => End::ModelFailed("takes no audio".to_owned()),
+                            Gone::TooSlow => End::ModelFailed(takes_nothing(MAX_UNSENT_MODEL)),
                             Gone::Failed(error) => End::ModelFailed(error),
                         })?;
                     }
@@ -416,6 +419,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         }
         self.app.log.write(event, fields);
     }
+}
+
+/// Nothing is dropped of what a peer is sent: one that does not read is given up at the limit.
+fn takes_nothing(limit: usize) -> String {
+    format!("takes no audio, though {limit} bytes wait for it")
 }
 
 /// Bytes Twilio may leave unread: some 5 s of audio.

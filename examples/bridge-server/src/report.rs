@@ -35,6 +35,8 @@ pub(crate) fn event(event: &Event<'_>) -> (&'static str, Value) {
         Event::SpeechStopped { position } => {
             ("speech_stopped", json!({ "position_ms": ms(position) }))
         }
+        Event::PlaybackHeld => ("playback_held", json!({})),
+        Event::PlaybackResumed { held } => ("playback_resumed", json!({ "held_ms": ms(held) })),
         Event::BargeIn {
             item_id,
             audio_end,
@@ -135,6 +137,8 @@ pub(crate) fn stats(stats: &Stats) -> Value {
         "marks_heard": stats.marks_heard,
         "marks_ignored": stats.marks_ignored,
         "barge_ins": stats.barge_ins,
+        "holds": stats.holds,
+        "false_barge_ins": stats.false_barge_ins,
         "truncated_items": stats.truncated_items,
         "deleted_items": stats.deleted_items,
         "refused_cuts": stats.refused_cuts,

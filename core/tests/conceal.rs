@@ -214,7 +214,7 @@ fn noise_stays_noise() {
 fn nothing_grows_at_full_scale() {
     let square = |half: usize| {
         let up = |n: usize| {
-            if n / half % 2 == 0 {
+            if (n / half).is_multiple_of(2) {
                 i16::MAX
             } else {
                 i16::MIN

@@ -9,9 +9,10 @@ use std::{
 };
 
 use trunkline::{
-    Bridge, Downsampler, JitterBuffer, PlaybackLedger, SessionUpdate, Upsampler, VoiceDetector,
-    alaw, base64,
+    Bridge, Concealer, Downsampler, JitterBuffer, PlaybackLedger, SessionUpdate, Upsampler,
+    VoiceDetector, alaw, base64,
     bridge::{BargeIn, Config, Event, ModelAudio, Output},
+    conceal,
     dialect::{Carrier, CarrierCommand, CarrierEvent, Model, ModelCommand, ModelEvent},
     mulaw,
     openai::OpenAiRealtime,
@@ -70,6 +71,27 @@ fn allocations(hot: impl FnOnce()) -> u64 {
 fn the_counter_counts() {
     assert_eq!(allocations(|| drop(black_box(Box::new(1)))), 2);
     assert_eq!(allocations(|| ()), 0);
+}
+
+#[test]
+fn concealment_does_not_allocate() {
+    let voice: [i16; 320] = core::array::from_fn(|n| (n % 80) as i16 * 100 - 4_000);
+    let hot = || {
+        let mut concealer = Concealer::new();
+        for frame in 0..FRAMES {
+            let mut audio = voice;
+            // Each loss of its own costs a search: a few thousand of them tell.
+            if frame % 256 == 255 {
+                concealer.conceal(&mut audio[..160]);
+                black_box(conceal::shorten(&mut audio, 120));
+                black_box(conceal::lengthen(&mut audio, 200, 120));
+            } else {
+                concealer.receive(&mut audio[..160]);
+            }
+            black_box(audio);
+        }
+    };
+    assert_eq!(allocations(hot), 0);
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use core::time::Duration;
 
-use super::{Bridge, config::BargeIn, record, storage::Record};
+use super::{Bridge, config::BargeIn, record, storage::Record, uplink::MAX_APPEND_SAMPLES};
 use crate::{
     Error, JsonStr,
     dialect::{Carrier, Model},
     id::Id,
+    mulaw,
 };
 
 /// What speaks for an interruption, while none of it is enough.
@@ -171,6 +172,34 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         Ok(())
     }
 
+    /// Hears what goes to the model, μ-law.
+    pub(super) fn listen(&mut self, caller: &[u8]) {
+        let Some(detector) = &mut self.voice else {
+            return;
+        };
+        let mut pcm = [0; MAX_APPEND_SAMPLES];
+        let pcm = &mut pcm[..caller.len()];
+        mulaw::decode(caller, pcm).expect("the lengths are equal");
+        let before = detector.speech();
+        let speech = detector.process(pcm);
+        match (before, speech) {
+            (None, Some(_)) if !self.dialog.is_caller_speaking && self.is_model_speaking() => {
+                self.hold.voice_until = Some(self.now.saturating_add(MAX_VOICE));
+                self.hold_playback();
+            }
+            (Some(_), None) => {
+                let patience = self.now.saturating_add(SPEECH_PATIENCE);
+                let until = self.hold.voice_until.map(|until| until.min(patience));
+                self.hold.voice_until = until;
+            }
+            _ => {}
+        }
+        if let (BargeIn::AfterSpeech(needed), Some(spoken)) = (self.config.barge_in, speech) {
+            self.hold.is_confirmed |= spoken >= needed && self.downlink.held_since().is_some();
+        }
+        self.settle();
+    }
+
     /// The caller's words, as far as they decide anything: whether there are any.
     pub(super) fn caller_understood(&mut self, item_id: JsonStr<'_>, has_words: bool) {
         let Some(turn) = self.hold.turn_of(item_id) else {
@@ -230,6 +259,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         self.hold = Hold::new();
         if let Some(end) = end {
             self.dialog.turn_ended(end.speech_end);
+        } else if !self.dialog.is_caller_speaking {
+            self.hold.unheard_until = Some(self.now.saturating_add(UNHEARD_PATIENCE));
         }
         Ok(())
     }
@@ -261,8 +292,14 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
 }
 
 /// Turns that may be in doubt at one time; a transcript comes within a turn or two.
-const MAX_TURNS: usize = 4;
+const MAX_TURNS: usize = 3;
 /// From the end of a turn to its transcript.
 const TRANSCRIPT_PATIENCE: Duration = Duration::from_secs(2);
+/// From the end of a voice heard here to the model's word of it.
+const SPEECH_PATIENCE: Duration = Duration::from_millis(500);
+/// A voice heard here that the model has not heard by then is none.
+const MAX_VOICE: Duration = Duration::from_secs(2);
+/// From a barge-in of a voice heard here to the model's word of it.
+const UNHEARD_PATIENCE: Duration = Duration::from_secs(3);
 /// However long the caller's end makes itself heard.
 const MAX_HOLD: Duration = Duration::from_secs(10);

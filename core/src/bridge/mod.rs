@@ -94,7 +94,7 @@ use self::{
     uplink::Uplink,
 };
 use crate::{
-    Error, RawJson, SessionUpdate,
+    Error, RawJson, SessionUpdate, VoiceDetector,
     dialect::{Carrier, Model, ModelCommand},
     id::Id,
     openai::OpenAiRealtime,
@@ -118,6 +118,7 @@ pub struct Bridge<M = DefaultStorage, C = Twilio, D = OpenAiRealtime> {
     downlink: Downlink,
     dialog: Dialog,
     hold: Hold,
+    voice: Option<VoiceDetector>,
     stats: Stats,
     stream_sid: Option<Id>,
     now: Duration,
@@ -173,6 +174,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             ),
             dialog: Dialog::new(),
             hold: Hold::new(),
+            voice: (config.voice_detection && config.barge_in != BargeIn::Never)
+                .then(VoiceDetector::new),
             stats: Stats::default(),
             stream_sid: None,
             now: Duration::ZERO,
@@ -221,17 +224,19 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     pub fn handle_timeout(&mut self, now: Duration) {
         self.advance(now);
         self.settle();
-        if self
+        let is_stalled = self
             .stall_deadline()
-            .is_some_and(|deadline| deadline <= now)
-        {
-            let Self {
-                uplink,
-                stats,
-                storage,
-                ..
-            } = self;
-            uplink.feed_silence(storage.as_mut(), stats, STALL_SAMPLES);
+            .is_some_and(|deadline| deadline <= now);
+        let Self {
+            uplink,
+            stats,
+            storage,
+            ..
+        } = self;
+        let slab = storage.as_mut();
+        uplink.handle_timeout(now, slab, stats);
+        if is_stalled {
+            uplink.feed_stall(slab, stats, STALL_SAMPLES);
             self.stall_ends = Some(now.saturating_add(samples_to_duration(STALL_SAMPLES)));
         }
     }
@@ -263,7 +268,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     /// [`Error::QueueFull`], [`Error::Closed`], what [`Model::write`] returns.
     pub fn update_session(&mut self, session: &SessionUpdate<'_>) -> Result<(), Error> {
         self.command()?;
-        let event_id = self.dialog.events.next(Purpose::Session);
+        let mut events = self.dialog.events;
+        let event_id = events.next(Purpose::Session);
         let audio = self.config.model_audio.format();
         let event_id = event_id.as_str();
         let is_ours = self.config.barge_in.is_confirmed_later();
@@ -281,6 +287,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             audio,
             session,
         })?;
+        self.dialog.events = events;
         if is_ours {
             self.dialog.take_over(answers);
         }
@@ -440,5 +447,5 @@ const REQUEST_LEN: usize = 2 << 10;
 const MARKS_LEN: usize = 1 << 10;
 /// The longest name of a mark of the application.
 const MAX_MARK_NAME: usize = 128;
-/// Silence fed at a time when media has stopped: 1 s, which ends a turn at usual settings.
+/// Audio fed at a time when media has stopped: 1 s, which ends a turn at usual settings.
 const STALL_SAMPLES: u64 = 8_000;

@@ -28,6 +28,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         let times = [
             media,
             self.stall_deadline(),
+            self.uplink.wait_ends(),
             self.dialog.patience_ends(),
             self.hold_deadline(),
         ];
@@ -119,6 +120,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         };
         self.uplink.skip(&mut self.stats, caller.len());
         self.stats.appended_samples += caller.len() as u64;
+        self.listen(caller);
         Ok(Output::ToOpenAi(as_text(&buf[..len])?))
     }
 

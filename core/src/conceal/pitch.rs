@@ -2,51 +2,60 @@
 
 use wide::{i16x8, i32x4};
 
+use super::history::LEN;
+
 /// Where a signal resembles its own past most.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pitch {
     /// Distance in samples.
     pub(super) lag: usize,
-    /// Normalised correlation at that distance: 1 is an exact repetition at whatever level.
-    pub(super) similarity: f32,
+    /// Normalised correlation at that distance, squared: 1 is an exact repetition at any level.
+    pub(super) likeness: f32,
+    /// What the past is best multiplied by.
+    pub(super) gain: f32,
 }
 
 /// Compares the last `window` samples with what is `shortest..=longest` samples before them.
 ///
-/// `samples` holds `window + longest` samples or more. `None` when either side is silent.
+/// `None` when either side is silent. `window + longest` must be less than the history's length.
 pub(super) fn search(
-    samples: &[i16; super::history::LEN],
+    history: &[i16; LEN],
     window: usize,
     shortest: usize,
     longest: usize,
 ) -> Option<Pitch> {
-    let samples = &scaled(samples);
-    let template = samples.len() - window;
+    let samples = &scaled(history);
+    let template = LEN - window;
     let target = &samples[template..];
-    let own = energy(target);
-    let mut past = energy(&samples[template - shortest..][..window]);
+    let own = dot(target, target);
+    let nearest = &samples[template - shortest..][..window];
+    let mut past = dot(nearest, nearest);
     let mut best = None;
     let mut best_score = 0.0;
     for lag in shortest..=longest {
         let start = template - lag;
         let product = dot(target, &samples[start..start + window]);
-        // Comparing squares needs no root.
-        let score = f64::from(product) * f64::from(product) / f64::from(past.max(1));
-        if product > 0 && score > best_score {
-            best_score = score;
-            best = Some(lag);
+        if product > 0 {
+            // Comparing squares needs no root, which `core` does not have.
+            let product = f64::from(product);
+            let score = product * product / f64::from(past);
+            if score > best_score {
+                best_score = score;
+                best = Some(Pitch {
+                    lag,
+                    likeness: (score / f64::from(own)) as f32,
+                    gain: (product / f64::from(past)) as f32,
+                });
+            }
         }
         let entering = i32::from(samples[start - 1]);
         let leaving = i32::from(samples[start + window - 1]);
         past += entering * entering - leaving * leaving;
     }
-    best.map(|lag| Pitch {
-        lag,
-        similarity: root((best_score / f64::from(own.max(1))) as f32),
-    })
+    best
 }
 
-/// Sum of products. Up to 512 values of 11 bits and a sign cannot overflow it.
+/// Sum of products. Fewer than [`LEN`] values as [`scaled`] makes them cannot overflow it.
 pub(super) fn dot(a: &[i16], b: &[i16]) -> i32 {
     let (a, a_rest) = a.as_chunks::<8>();
     let (b, b_rest) = b.as_chunks::<8>();
@@ -59,25 +68,14 @@ pub(super) fn dot(a: &[i16], b: &[i16]) -> i32 {
     sum.reduce_add() + rest
 }
 
-pub(super) fn energy(samples: &[i16]) -> i32 {
-    dot(samples, samples)
-}
-
-/// The samples in 11 bits and a sign, which keeps all of a loud or a quiet talker's periodicity.
+/// The samples in [`BITS`] bits and a sign, which keep a talker's periodicity, loud or quiet.
 pub(super) fn scaled<const N: usize>(samples: &[i16; N]) -> [i16; N] {
     let peak = samples.iter().fold(0, |peak, x| x.unsigned_abs().max(peak));
-    let shift = (16 - peak.leading_zeros()).saturating_sub(11);
+    let shift = (u16::BITS - peak.leading_zeros()).saturating_sub(BITS);
     samples.map(|sample| sample >> shift)
 }
 
-/// Square root of a number of 0 to a little above 1, by Newton's steps: `core` has none.
-fn root(x: f32) -> f32 {
-    if x <= 0.0 {
-        return 0.0;
-    }
-    let mut root = x.max(0.25);
-    for _ in 0..8 {
-        root = 0.5 * (root + x / root);
-    }
-    root
-}
+const BITS: u32 = 11;
+
+// The shift rounds down: -2^11 is the greatest magnitude.
+const _: () = assert!(((LEN - 1) as u64) << (2 * BITS) <= i32::MAX as u64);

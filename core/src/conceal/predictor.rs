@@ -13,19 +13,21 @@ impl Predictor {
         Self { taps: [0.0; ORDER] }
     }
 
-    /// The predictor of the last [`WINDOW`] samples: autocorrelation method and Levinson's
-    /// recursion, which make a stable filter.
-    pub(super) fn of(samples: &[i16], expansion: f32) -> Self {
-        let correlation = autocorrelation(&samples[samples.len() - WINDOW..]);
-        let mut error = f64::from(correlation[0]) * NOISE_FLOOR + 1.0;
-        let mut taps = [0.0_f64; ORDER];
+    /// The predictor of the last [`WINDOW`] samples, by the autocorrelation method.
+    ///
+    /// Source: J. Makhoul, "Linear prediction: a tutorial review", Proc. IEEE 63 (1975), section
+    /// II.C: Durbin's recursion, whose filter is stable.
+    pub(super) fn of(samples: &[i16]) -> Self {
+        let correlation = autocorrelation(&samples[samples.len() - WINDOW..]).map(f64::from);
+        let mut error = correlation[0] * WHITENING + 1.0;
+        let mut taps = [0.0; ORDER];
         for order in 0..ORDER {
-            let mut sum = f64::from(correlation[order + 1]);
-            for k in 0..order {
-                sum -= taps[k] * f64::from(correlation[order - k]);
-            }
-            let reflection = sum / error;
             let before = taps;
+            let mut missed = correlation[order + 1];
+            for k in 0..order {
+                missed -= before[k] * correlation[order - k];
+            }
+            let reflection = missed / error;
             taps[order] = reflection;
             for k in 0..order {
                 taps[k] = before[k] - reflection * before[order - 1 - k];
@@ -38,67 +40,67 @@ impl Predictor {
         let mut scale = 1.0;
         Self {
             taps: taps.map(|tap| {
-                scale *= expansion;
-                tap as f32 * scale
+                scale *= EXPANSION;
+                (tap * scale) as f32
             }),
         }
     }
 
-    /// `memory` holds the latest samples, newest last.
+    /// `memory` holds the samples before, newest last.
     pub(super) fn predict(&self, memory: &[f32; ORDER]) -> f32 {
-        let mut sum = 0.0;
-        // Oldest first: the newest sample is known last.
-        for k in (0..ORDER).rev() {
-            sum += self.taps[k] * memory[ORDER - 1 - k];
-        }
-        sum
+        // Oldest first: only the last step waits for the sample before.
+        let oldest_first = memory.iter().zip(self.taps.iter().rev());
+        oldest_first.map(|(sample, tap)| tap * sample).sum()
     }
 
-    /// What prediction misses of the last `out.len()` samples.
-    pub(super) fn residual(&self, samples: &[i16], out: &mut [f32]) {
-        let first = samples.len() - out.len();
-        for (n, slot) in out.iter_mut().enumerate() {
-            let at = first + n;
-            let mut sum = f32::from(samples[at]);
-            for k in 0..ORDER {
-                sum -= self.taps[k] * f32::from(samples[at - 1 - k]);
+    /// What prediction misses of the last `residual.len()` samples.
+    pub(super) fn residual(&self, samples: &[i16], residual: &mut [f32]) {
+        let mut from = samples.len() - residual.len();
+        for block in residual.chunks_mut(8) {
+            let mut known = [0.0; ORDER + 8];
+            let reach = &samples[from - ORDER..from + block.len()];
+            for (slot, &sample) in known.iter_mut().zip(reach) {
+                *slot = f32::from(sample);
             }
-            *slot = sum;
+            let mut sum = lanes(&known[ORDER..]);
+            for (k, &tap) in self.taps.iter().enumerate() {
+                sum -= f32x8::splat(tap) * lanes(&known[ORDER - 1 - k..]);
+            }
+            block.copy_from_slice(&sum.to_array()[..block.len()]);
+            from += block.len();
         }
     }
 }
 
 fn autocorrelation(samples: &[i16]) -> [f32; ORDER + 1] {
-    let mut windowed = [0.0_f32; ORDER + WINDOW + 8];
+    let mut windowed = [0.0; ORDER + WINDOW];
     for (n, &sample) in samples.iter().enumerate() {
-        let distance = if n < RISE {
-            (RISE - n) as f32 / RISE as f32
-        } else {
-            (n - RISE) as f32 / (WINDOW - RISE) as f32
-        };
+        let slope = if n < PEAK { PEAK } else { WINDOW - PEAK };
+        let distance = n.abs_diff(PEAK) as f32 / slope as f32;
         windowed[ORDER + n] = (1.0 - distance * distance) * f32::from(sample);
     }
     core::array::from_fn(|lag| {
         let mut sum = f32x8::ZERO;
-        for n in (0..WINDOW).step_by(8) {
-            sum += load(&windowed[ORDER + n..]) * load(&windowed[ORDER + n - lag..]);
+        for n in (ORDER..ORDER + WINDOW).step_by(8) {
+            sum += lanes(&windowed[n..]) * lanes(&windowed[n - lag..]);
         }
         // Lanes in a fixed order: the same bits on every machine.
         sum.to_array().iter().sum()
     })
 }
 
-fn load(samples: &[f32]) -> f32x8 {
-    f32x8::from(*samples.first_chunk::<8>().expect("eight samples"))
+fn lanes(samples: &[f32]) -> f32x8 {
+    f32x8::from(*samples.first_chunk().expect("eight samples"))
 }
 
 pub(super) const ORDER: usize = 16;
 
-/// 30 ms.
-pub(super) const WINDOW: usize = 240;
+/// 30 ms, of which the last 5 ms fall off steeply: the spectrum at the loss counts most.
+const WINDOW: usize = 240;
+const PEAK: usize = 200;
 
-/// The window's peak lies 5 ms before the loss.
-const RISE: usize = 200;
+/// As if there were white noise 40 dB below the voice, which is about what μ-law adds.
+const WHITENING: f64 = 1.000_1;
 
-/// 40 dB below the signal, as telephone coding's own noise: keeps the recursion well conditioned.
-const NOISE_FLOOR: f64 = 1.000_1;
+/// Widens each formant a little, so that errors ring shorter.
+const EXPANSION: f64 = 0.995;

@@ -16,6 +16,8 @@ pub(crate) struct Caller {
     pub(crate) next_frame: Option<u64>,
     /// Speech when set, silence otherwise.
     pub(crate) speaks: bool,
+    /// What it says instead from a sample of the time line on, μ-law; around it there is silence.
+    pub(crate) says: Option<(usize, Vec<u8>)>,
     /// Samples captured so far: the media time line.
     pub(crate) captured: usize,
     sequence: u64,
@@ -27,6 +29,7 @@ impl Caller {
         Self {
             next_frame: None,
             speaks: true,
+            says: None,
             captured: 0,
             sequence: 0,
             chunk: 0,
@@ -47,10 +50,14 @@ impl Caller {
 
     /// The next 20 ms.
     pub(crate) fn frame(&mut self) -> String {
-        let audio = if self.speaks {
-            tone_at(VOICE, self.captured, 160)
-        } else {
-            vec![0xFF; 160]
+        let now = self.captured..self.captured + 160;
+        let audio = match &self.says {
+            Some((start, says)) => now
+                .map(|n| n.checked_sub(*start).and_then(|n| says.get(n)).copied())
+                .map(|sample| sample.unwrap_or(0xFF))
+                .collect(),
+            None if self.speaks => tone_at(VOICE, self.captured, 160),
+            None => vec![0xFF; 160],
         };
         let text = self.media_at(self.captured / 8, &audio);
         self.captured += 160;

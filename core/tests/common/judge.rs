@@ -81,12 +81,19 @@ impl Judge {
             .and_then(|event| event["type"].as_str())
             .unwrap_or_default();
         let by_hand = exchange.input == Input::Interrupt && exchange.result.is_ok();
-        let is_stale = kind == "response.created" && !self.interruptions.is_empty();
+        // An interruption that finds nothing but a request to interrupt shows only here.
+        let waits = self.config.barge_in != BargeIn::OnSpeech;
+        let is_stale = kind == "response.created" && (waits || !self.interruptions.is_empty());
         // Where a confirmation is waited for, only the Bridge knows when it has come.
         let by_voice = match self.config.barge_in {
             BargeIn::Never => false,
             BargeIn::OnSpeech => kind == "input_audio_buffer.speech_started",
-            _ => exchange.outputs.iter().any(is_of_transaction) && !by_hand && !is_stale,
+            _ => {
+                let is_aftermath =
+                    kind == "error" || event.as_ref().is_some_and(|event| self.is_late(event));
+                let interrupts = exchange.outputs.iter().any(is_of_transaction);
+                interrupts && !by_hand && !is_stale && !is_aftermath
+            }
         };
         // What the Bridge may cancel is what was active when it was told of the speech, or what it
         // asked for before an interruption and only now hears of.
@@ -318,7 +325,17 @@ impl Judge {
 fn is_of_transaction(output: &Out) -> bool {
     match output {
         Out::ToTwilio(text) => text.contains("\"event\":\"clear\""),
-        Out::ToOpenAi(text) => text.contains("\"type\":\"response.cancel\""),
+        Out::ToOpenAi(_) => {
+            let event = output.client_event().unwrap_or_default();
+            let kinds = [
+                "response.cancel",
+                "conversation.item.truncate",
+                "conversation.item.delete",
+            ];
+            event["type"]
+                .as_str()
+                .is_some_and(|kind| kinds.contains(&kind))
+        }
         Out::Event(event) => matches!(event, Ev::BargeIn { .. }),
     }
 }
@@ -342,7 +359,9 @@ pub(crate) fn conclusion(call: &Call, slack_ms: usize) -> Result<(), String> {
     let places = call.player.places(&call.model.clips)?;
     let heard = call.heard_all();
     for interruption in &call.judge.interruptions {
-        let after = places.iter().skip(interruption.sent);
+        // Without a clear between them, the first samples of what follows may go on by chance as
+        // what was interrupted would have.
+        let after = places.iter().skip(interruption.sent + 3);
         for place in after.flatten() {
             let response = &call.model.clips[place.clip].response_id;
             if interruption.dead.contains(response) {

@@ -18,6 +18,7 @@ pub(crate) mod reply;
 pub(crate) mod rng;
 pub(crate) mod session;
 pub(crate) mod setup;
+pub(crate) mod sounds;
 pub(crate) mod story;
 pub(crate) mod turns;
 pub(crate) mod wire;

@@ -33,8 +33,10 @@ pub(crate) struct Clip {
     pub(crate) is_holed: bool,
     /// Audio of it reached a Bridge that was not to play it.
     pub(crate) is_silenced: bool,
-    /// Too many parts came after it; it is taken for heard.
-    pub(crate) is_retired: bool,
+    /// It was proven heard before its end was known.
+    pub(crate) is_untold: bool,
+    /// An interruption came after it began.
+    pub(crate) is_over: bool,
 }
 
 impl Clip {
@@ -58,7 +60,8 @@ impl Clip {
             proven: 0,
             is_holed: false,
             is_silenced: false,
-            is_retired: false,
+            is_untold: false,
+            is_over: false,
         }
     }
 
@@ -136,6 +139,11 @@ impl Clip {
     /// Everything made was played.
     pub(crate) fn is_played_out(&self) -> bool {
         self.received == self.made && self.is_finished && self.played == self.line.len()
+    }
+
+    /// The Bridge still has to keep books on it.
+    pub(crate) fn is_open(&self) -> bool {
+        !(self.is_over || self.is_finished && self.proven == self.line.len())
     }
 
     fn milliseconds(&self, bytes: usize) -> u64 {

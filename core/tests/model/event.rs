@@ -12,7 +12,9 @@ pub(crate) struct Setup {
     pub(crate) lead: u64,
     pub(crate) mark_interval: u64,
     pub(crate) capacity: u64,
-    pub(crate) barge_in: bool,
+    pub(crate) stops: Stops,
+    /// The Bridge listens for the caller's voice itself.
+    pub(crate) listens: bool,
     /// The server answers turns, and stops for the caller's voice, by itself.
     pub(crate) creates: bool,
     pub(crate) interrupts: bool,
@@ -39,7 +41,8 @@ impl Default for Setup {
             lead: 200,
             mark_interval: 100,
             capacity: 4_500,
-            barge_in: true,
+            stops: Stops::OnSpeech,
+            listens: false,
             creates: true,
             interrupts: true,
             delays: [20_000, 20_000, 30_000, 30_000],
@@ -50,6 +53,24 @@ impl Default for Setup {
             cuts_text: false,
             seed: 1,
         }
+    }
+}
+
+/// When the caller's voice stops the model's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Stops {
+    Never,
+    OnSpeech,
+    /// Once it has lasted so many milliseconds; playback is held until then.
+    AfterSpeech(u64),
+    /// Once there are words; playback is held until then.
+    OnTranscript,
+}
+
+impl Stops {
+    /// A voice over the model's has to be confirmed.
+    pub(crate) fn is_confirmed(self) -> bool {
+        matches!(self, Self::AfterSpeech(_) | Self::OnTranscript)
     }
 }
 
@@ -86,11 +107,15 @@ pub(crate) enum Event {
     StallTwilio(u64),
     StallModel(u64),
 
+    /// The caller makes a voice heard for so many milliseconds, whatever the model hears.
+    Voice(u64),
     /// The model hears the caller begin to speak, or fall silent.
     Speak,
     Fall,
     /// Speech that begins so many microseconds after speech began, without an end between.
     SpeakTwice(u64),
+    /// What the model understood of the oldest turn without a transcript.
+    Transcript(Words),
     /// The model makes so many samples (at 8 kHz) of audio, and some bytes, in one delta.
     Audio(u32, u8),
     /// It makes so many deltas of so many samples each.
@@ -143,6 +168,16 @@ pub(crate) enum Stray {
     Newest,
 }
 
+/// A turn's transcript.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Words {
+    Some,
+    /// The first of them, before the turn has ended.
+    Early,
+    Blank,
+    Failed,
+}
+
 /// How a response ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Ending {
@@ -168,7 +203,13 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     let modes = (
         prop::bool::weighted(0.9),
         prop::bool::weighted(0.25),
-        prop::bool::weighted(0.85),
+        prop_oneof![
+            1 => Just(Stops::Never),
+            4 => Just(Stops::OnSpeech),
+            2 => prop_oneof![0_u64..40, 40_u64..900].prop_map(Stops::AfterSpeech),
+            2 => Just(Stops::OnTranscript),
+        ],
+        prop::bool::weighted(0.25),
         prop::bool::weighted(0.8),
         prop::bool::weighted(0.7),
         prop::bool::weighted(0.3),
@@ -187,7 +228,7 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
     );
     let frame = prop::sample::select(&[20_usize, 60, 100][..]);
     (modes, sizes, path, frame, 0_u64..1 << 40).prop_map(|(modes, sizes, path, frame, seed)| {
-        let (is_under_way, pcm, barge_in, creates, interrupts, cuts_text) = modes;
+        let (is_under_way, pcm, stops, listens, creates, interrupts, cuts_text) = modes;
         let (lead, mark_interval, capacity) = sizes;
         let (delays, jitter, ppm, late_timer) = path;
         Setup {
@@ -197,7 +238,8 @@ pub(crate) fn setup() -> impl Strategy<Value = Setup> {
             mark_interval,
             // PCM must not overflow: what the filter loses there cannot be told from outside.
             capacity: if pcm { 60_000 } else { capacity },
-            barge_in,
+            stops,
+            listens,
             creates,
             interrupts,
             delays,
@@ -244,6 +286,7 @@ fn common() -> BoxedStrategy<Event> {
     prop_oneof![
         8 => Just(Event::Speak),
         8 => Just(Event::Fall),
+        3 => (20_u64..1_200).prop_map(Event::Voice),
         3 => (1_000_u64..=40_000).prop_map(Event::SpeakTwice),
         8 => (prop_oneof![4 => 0_u32..4_000, 1 => 0_u32..20, 1 => 4_000_u32..16_000], 0_u8..6)
             .prop_map(|(samples, bytes)| Event::Audio(samples, bytes)),
@@ -251,6 +294,8 @@ fn common() -> BoxedStrategy<Event> {
             .prop_map(|(count, samples)| Event::Deltas(count, samples)),
         8 => prop::collection::vec(prop_oneof![5 => 20_u16..1_200, 1 => 0_u16..20], 1..5)
             .prop_map(Event::Reply),
+        4 => prop::sample::select(&[Words::Some, Words::Early, Words::Blank, Words::Failed][..])
+            .prop_map(Event::Transcript),
         2 => Just(Event::PartDone),
         4 => Just(Event::ItemDone),
         2 => Just(Event::ToolCall),

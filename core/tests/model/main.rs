@@ -6,6 +6,7 @@ mod clip;
 #[path = "../common/mod.rs"]
 mod common;
 mod event;
+mod orderings;
 mod player;
 mod server;
 mod truth;

@@ -1,11 +1,14 @@
 //! The model's end: a Realtime server that does what the script says, and refuses what a real one
 //! would refuse.
 
+use std::collections::VecDeque;
+
 use serde_json::Value;
+use trunkline::PlaybackLedger;
 
 use super::{
     clip::Clip,
-    event::{Code, Ending, Setup},
+    event::{Code, Ending, Setup, Words},
 };
 use crate::common::rng::Rng;
 
@@ -37,8 +40,10 @@ pub(crate) enum Told {
     Finished(usize),
     ToolCall(usize),
     Done(usize),
-    SpeechStarted,
+    SpeechStarted(usize),
     SpeechStopped,
+    /// What was understood of a turn: whether there are words.
+    Transcript(usize, bool),
     /// A client event was refused: its type and id.
     Refused(String, String),
     Other,
@@ -67,7 +72,11 @@ pub(crate) struct Server {
     /// Errors it has answered with that no race and no script explains.
     pub(crate) complaints: Vec<String>,
     active: Option<Active>,
-    is_speech: bool,
+    /// The caller's item that is being spoken, and those without a transcript.
+    speech: Option<usize>,
+    untold: VecDeque<usize>,
+    /// Bytes of the caller's audio.
+    heard: usize,
     calls: Vec<String>,
     outbox: Vec<Message>,
     next_event: usize,
@@ -99,7 +108,9 @@ impl Server {
             responses: 0,
             complaints: Vec::new(),
             active: None,
-            is_speech: false,
+            speech: None,
+            untold: VecDeque::new(),
+            heard: 0,
             calls: Vec::new(),
             outbox: Vec::new(),
             next_event: 0,
@@ -114,7 +125,9 @@ impl Server {
         self.session += 1;
         self.is_ready = false;
         self.active = None;
-        self.is_speech = false;
+        self.speech = None;
+        self.untold.clear();
+        self.heard = 0;
         self.calls.clear();
         self.outbox.clear();
         self.say(
@@ -132,7 +145,7 @@ impl Server {
     }
 
     pub(crate) fn hears_speech(&self) -> bool {
-        self.is_speech
+        self.speech.is_some()
     }
 
     /// The caller begins to speak.
@@ -141,13 +154,14 @@ impl Server {
             return;
         }
         let item = self.add_item(None, false);
+        let start = self.heard_ms().saturating_sub(300);
         self.say(
-            Told::SpeechStarted,
+            Told::SpeechStarted(item),
             &format!(
-                r#""type":"input_audio_buffer.speech_started","audio_start_ms":100,"item_id":"item_{item}""#
+                r#""type":"input_audio_buffer.speech_started","audio_start_ms":{start},"item_id":"item_{item}""#
             ),
         );
-        self.is_speech = true;
+        self.speech = Some(item);
         if self.interrupts {
             self.cancel("turn_detected");
         }
@@ -155,14 +169,15 @@ impl Server {
 
     /// The caller falls silent: the turn is committed and, with the session's leave, answered.
     pub(crate) fn fall(&mut self) {
-        if !core::mem::take(&mut self.is_speech) {
+        let Some(item) = self.speech.take() else {
             return;
-        }
-        let item = self.items.len() - 1;
+        };
+        self.untold.push_back(item);
+        let end = self.heard_ms();
         self.say(
             Told::SpeechStopped,
             &format!(
-                r#""type":"input_audio_buffer.speech_stopped","audio_end_ms":900,"item_id":"item_{item}""#
+                r#""type":"input_audio_buffer.speech_stopped","audio_end_ms":{end},"item_id":"item_{item}""#
             ),
         );
         self.say(
@@ -174,6 +189,32 @@ impl Server {
         if self.creates && self.active.is_none() {
             self.respond();
         }
+    }
+
+    /// Tells what was understood of the oldest turn without a transcript.
+    pub(crate) fn transcribe(&mut self, words: Words) {
+        let item = match words {
+            Words::Early => self.speech,
+            _ => self.untold.pop_front(),
+        };
+        let Some(item) = item else { return };
+        let kind = r#""type":"conversation.item.input_audio_transcription."#;
+        let place = format!(r#""item_id":"item_{item}","content_index":0"#);
+        let body = match words {
+            Words::Some => format!(r#"{kind}completed",{place},"transcript":"Tuesday.""#),
+            Words::Early => format!(r#"{kind}delta",{place},"delta":"Tues""#),
+            Words::Blank => format!(r#"{kind}completed",{place},"transcript":" ""#),
+            Words::Failed => format!(
+                r#"{kind}failed",{place},"error":{{"type":"transcription_error","code":"audio_unintelligible","message":"no","param":null}}"#
+            ),
+        };
+        let has_words = matches!(words, Words::Some | Words::Early);
+        self.say(Told::Transcript(item, has_words), &body);
+    }
+
+    /// The caller's audio has arrived.
+    pub(crate) fn hear(&mut self, bytes: usize) {
+        self.heard += bytes;
     }
 
     /// Makes audio of `samples` at 8 kHz and `bytes` more, in one delta.
@@ -338,6 +379,10 @@ impl Server {
         }
     }
 
+    fn heard_ms(&self) -> usize {
+        self.heard / if self.is_pcm { 48 } else { 8 }
+    }
+
     fn truncate(&mut self, event: &Value) {
         let part = event["content_index"].as_u64().unwrap_or_default();
         let end = event["audio_end_ms"].as_u64().unwrap_or_default();
@@ -427,7 +472,7 @@ impl Server {
 
     /// Begins a response of the server's own accord, if none runs and the caller is silent.
     fn ensure_response(&mut self) -> bool {
-        if self.active.is_none() && self.is_ready && !self.is_speech {
+        if self.active.is_none() && self.is_ready && self.speech.is_none() {
             self.respond();
         }
         self.active.is_some()
@@ -441,6 +486,10 @@ impl Server {
         let active = self.active.as_ref()?;
         if let Some(clip) = active.clip {
             return Some(clip);
+        }
+        // More is refused, as is documented and tested elsewhere.
+        if self.clips.iter().filter(|clip| clip.is_open()).count() + 2 > PlaybackLedger::MAX_PARTS {
+            return None;
         }
         let item = match active.item {
             Some(item) => item,

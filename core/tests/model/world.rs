@@ -1,14 +1,15 @@
 //! A call in virtual time: the Bridge between its two peers, each input and output judged.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, sync::LazyLock, time::Duration};
 
 use trunkline::{
     Bridge, Error,
     bridge::{BargeIn, Config, ModelAudio, Output},
+    mulaw,
 };
 
 use super::{
-    event::{Ending, Event, Fate, Setup, Stray},
+    event::{Ending, Event, Fate, Setup, Stops, Stray},
     player::Player,
     server::{Message, Server},
     truth::{Cause, FromTwilio, Sent, Truth},
@@ -35,7 +36,7 @@ pub(crate) struct World {
     from_twilio: Link<(String, FromTwilio)>,
     to_twilio: Link<Sent>,
     from_model: Link<Message>,
-    to_model: Link<serde_json::Value>,
+    to_model: Link<Sent>,
     /// When the host will next wake for the Bridge's timer, and for which deadline.
     alarm: Option<(u64, u64)>,
     timeouts: (u64, u32),
@@ -47,6 +48,8 @@ pub(crate) struct World {
     speak_again_at: Option<u64>,
     reconnect_at: Option<u64>,
     media_from: u64,
+    /// The caller's microphone hears a voice.
+    voice_until: u64,
     is_streaming: bool,
     swaps_media: bool,
     held_media: Option<String>,
@@ -62,6 +65,8 @@ pub(crate) struct World {
     script: Vec<Event>,
     is_finishing: bool,
     story: Option<Vec<String>>,
+    /// What came out, audio and marks aside, by its kind.
+    pub(crate) told: Vec<String>,
     answered: usize,
     /// Marks that were echoed.
     echoed: Vec<String>,
@@ -101,6 +106,7 @@ impl World {
             speak_again_at: None,
             reconnect_at: None,
             media_from: 0,
+            voice_until: 0,
             is_streaming: false,
             swaps_media: false,
             held_media: None,
@@ -113,6 +119,7 @@ impl World {
             script: Vec::new(),
             is_finishing: false,
             story,
+            told: Vec::new(),
             answered: 0,
             echoed: Vec::new(),
             marks: 0,
@@ -215,12 +222,14 @@ impl World {
                 self.from_model.stall(until);
                 self.to_model.stall(until);
             }
+            Event::Voice(time) => self.voice_until = self.voice_until.max(self.now + ms(time)),
             Event::Speak => self.server.speak(),
             Event::Fall => self.server.fall(),
             Event::SpeakTwice(gap) => {
                 self.server.speak();
                 self.speak_again_at = Some(self.now + gap);
             }
+            Event::Transcript(words) => self.server.transcribe(words),
             Event::Audio(samples, bytes) => self.server.audio(samples, bytes),
             Event::Deltas(count, samples) => {
                 for _ in 0..count {
@@ -240,7 +249,7 @@ impl World {
                 self.command(Input::Interrupt, Cause::Interrupt);
             }
             Event::CreateResponse => {
-                self.truth.is_owed |= self.command(Input::CreateResponse(None), Cause::Command);
+                self.command(Input::CreateResponse(None), Cause::Owing);
             }
             Event::Mark => {
                 let name = format!("m{}", self.marks);
@@ -323,14 +332,14 @@ impl World {
                 && !self.server.is_responding()
                 && self.bridge.poll_timeout().is_none()
                 && !self.answer()
-                && !self.truth.is_owed;
+                && !self.truth.owes();
             quiet = if is_quiet { quiet + 1 } else { 0 };
             if self.now > limit {
                 let timer = self.bridge.poll_timeout();
                 self.fail(&format!("the call never comes to rest, timer {timer:?}"));
             }
         }
-        let verdict = self.truth.conclude(&self.server);
+        let verdict = self.truth.conclude(&self.server, is_deaf);
         self.check(verdict);
         if let Some(mark) = self.truth.app_marks.iter().find(|mark| mark.told == 0)
             && !is_deaf
@@ -457,11 +466,11 @@ impl World {
                 }
                 self.play();
             }
-            Due::ToModel => {
-                if let Some(event) = self.to_model.receive(self.now) {
-                    self.server.receive(&event);
-                }
-            }
+            Due::ToModel => match self.to_model.receive(self.now) {
+                Some(Sent::Append(bytes)) => self.server.hear(bytes),
+                Some(Sent::ToModel(event)) => self.server.receive(&event),
+                _ => {}
+            },
             Due::Frame => self.frame(),
             Due::Reconnect => {
                 self.reconnect_at = None;
@@ -501,7 +510,14 @@ impl World {
         if self.now < self.media_from {
             return;
         }
-        let text = self.caller.media_at(at, &[0xFF; 800][..len * 8]);
+        let is_voice = self.now <= self.voice_until;
+        let audio = if is_voice {
+            &VOICE[..len * 8]
+        } else {
+            &[0xFF; 800][..len * 8]
+        };
+        self.truth.is_voice(self.now, is_voice);
+        let text = self.caller.media_at(at, audio);
         self.last_media = Some(text.clone());
         if core::mem::take(&mut self.swaps_media) {
             self.held_media = Some(text);
@@ -562,13 +578,14 @@ impl World {
 
     /// Answers the oldest tool call that is open.
     fn answer(&mut self) -> bool {
+        if !self.is_awake() {
+            return false;
+        }
         while let Some(&(item, session)) = self.truth.calls.get(self.answered) {
             self.answered += 1;
             if session == self.server.session && self.is_connected {
                 let input = Input::ToolOutput(format!("call_{item}"), "\"done\"".into());
-                if self.command(input, Cause::Command) {
-                    self.truth.is_owed = true;
-                }
+                self.command(input, Cause::Owing);
                 return true;
             }
         }
@@ -599,7 +616,7 @@ impl World {
         match result {
             Ok(()) if !self.truth.is_ended => {
                 let stats = *self.bridge.stats();
-                self.truth.learn(&mut self.server, cause, &stats);
+                self.truth.learn(&mut self.server, self.now, cause, &stats);
             }
             Ok(())
                 if matches!(
@@ -650,9 +667,12 @@ impl World {
             let stats = *self.bridge.stats();
             let sent = match output {
                 Output::ToTwilio(text) => self.truth.watch_twilio(&mut self.server, &stats, text),
-                Output::ToOpenAi(text) => self.truth.watch_model(&mut self.server, self.now, text),
+                Output::ToOpenAi(text) => self.truth.watch_model(&mut self.server, text),
                 Output::Event(event) => {
                     let event = Ev::own(&event);
+                    let name = format!("{event:?}");
+                    self.told
+                        .extend(name.split([' ', '(']).next().map(str::to_owned));
                     self.tell(|| format!("    → {event:?}"));
                     let verdict = self.truth.watch_event(&mut self.server, &stats, &event);
                     verdict.map(|()| Sent::Told)
@@ -660,11 +680,16 @@ impl World {
             };
             match self.check(sent) {
                 Sent::Told => {}
+                Sent::Append(bytes) => self.to_model.send(self.now, Sent::Append(bytes)),
                 Sent::ToModel(event) => {
+                    self.told.extend(event["type"].as_str().map(str::to_owned));
                     self.tell(|| format!("    → {event}"));
-                    self.to_model.send(self.now, event);
+                    self.to_model.send(self.now, Sent::ToModel(event));
                 }
                 sent => {
+                    if sent == Sent::Clear {
+                        self.told.push("clear".into());
+                    }
                     if !matches!(sent, Sent::Audio(_)) {
                         self.tell(|| format!("    → {sent:?}"));
                     }
@@ -680,7 +705,7 @@ impl World {
         let len = self.outputs.len() - self.drained;
         self.drained = self.outputs.len();
         self.log.push((self.now, Logged::Drain(len)));
-        let verdict = self.truth.settle(&self.server);
+        let verdict = self.truth.settle(&mut self.server);
         self.check(verdict);
         self.set_alarm();
     }
@@ -753,12 +778,29 @@ fn config(setup: &Setup) -> Config {
     config.lead = Duration::from_millis(setup.lead);
     config.mark_interval = Duration::from_millis(setup.mark_interval);
     config.downlink_capacity = Duration::from_millis(setup.capacity);
-    config.barge_in = match setup.barge_in {
-        true => BargeIn::OnSpeech,
-        false => BargeIn::Never,
+    config.barge_in = match setup.stops {
+        Stops::Never => BargeIn::Never,
+        Stops::OnSpeech => BargeIn::OnSpeech,
+        Stops::AfterSpeech(time) => BargeIn::AfterSpeech(Duration::from_millis(time)),
+        Stops::OnTranscript => BargeIn::OnTranscript,
     };
+    config.voice_detection = setup.listens;
     config
 }
+
+/// 100 ms of something like a vowel, μ-law: twelve periods of a pulse train through a resonance.
+static VOICE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let tau = core::f64::consts::TAU;
+    let sample = |n: usize| {
+        let time = (n % 67) as f64 / 8_000.0;
+        let ring = |hz: f64, decay: f64| (tau * hz * time).sin() * (-decay * time).exp();
+        (9_000.0 * (ring(600.0, 250.0) + 0.6 * ring(1_200.0, 350.0))) as i16
+    };
+    let pcm: Vec<i16> = (0..800).map(sample).collect();
+    let mut bytes = vec![0; pcm.len()];
+    mulaw::encode(&pcm, &mut bytes).expect("the lengths are equal");
+    bytes
+});
 
 /// Appends `output` in a form that tells any two apart.
 fn record(outputs: &mut Vec<u8>, output: &Output<'_>) {

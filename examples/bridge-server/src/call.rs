@@ -46,6 +46,8 @@ where
 pub(crate) fn bridge_config(app: &App) -> trunkline::bridge::Config {
     let mut config = trunkline::bridge::Config::default();
     config.model_audio = app.config.model_audio;
+    config.barge_in = app.config.barge_in;
+    config.voice_detection = app.config.voice_detection;
     // Models speak several times faster than they are heard. From the middle of this on, audio
     // would be sent ahead to Twilio, where a barge-in has more to throw away.
     config.downlink_capacity = Duration::from_secs(16);

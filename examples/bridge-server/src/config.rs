@@ -6,7 +6,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use clap::{Parser, ValueEnum};
-use trunkline::bridge::ModelAudio;
+use trunkline::bridge::{BargeIn, ModelAudio};
 
 /// Joins Twilio calls to a realtime model.
 ///
@@ -50,6 +50,15 @@ pub(crate) struct Options {
     /// Audio format between this server and the model
     #[arg(long, env = "MODEL_AUDIO", value_enum, default_value_t = Audio::Pcm24k)]
     model_audio: Audio,
+    /// When the caller's voice stops the model's: never, on-speech, after-speech:MS or on-transcript
+    ///
+    /// The last two hold playback until speech over the model's voice has lasted MS milliseconds or
+    /// its first word is understood, and go on with it otherwise.
+    #[arg(long, env = "BARGE_IN", default_value = "on-speech", value_parser = barge_in)]
+    barge_in: BargeIn,
+    /// Listen to the caller here, too, and hold playback before the model reports speech
+    #[arg(long, env = "VOICE_DETECTION")]
+    voice_detection: bool,
     /// The system prompt
     #[arg(
         long,
@@ -96,6 +105,8 @@ pub(crate) struct Config {
     pub(crate) voice: String,
     pub(crate) transcription_model: Option<String>,
     pub(crate) model_audio: ModelAudio,
+    pub(crate) barge_in: BargeIn,
+    pub(crate) voice_detection: bool,
     pub(crate) instructions: String,
     pub(crate) greeting: Option<String>,
     pub(crate) max_calls: usize,
@@ -133,6 +144,10 @@ impl Config {
             options.flight_recorder.as_deref().is_none_or(Path::is_dir),
             "FLIGHT_RECORDER must be a directory that exists"
         );
+        ensure!(
+            options.barge_in != BargeIn::OnTranscript || !options.transcription_model.is_empty(),
+            "BARGE_IN=on-transcript needs a TRANSCRIPTION_MODEL"
+        );
         let joint = if options.openai_url.contains('?') {
             '&'
         } else {
@@ -152,6 +167,8 @@ impl Config {
                 Audio::Pcm24k => ModelAudio::Pcm24k,
                 Audio::Mulaw => ModelAudio::Mulaw,
             },
+            barge_in: options.barge_in,
+            voice_detection: options.voice_detection,
             instructions: options.instructions,
             greeting: Some(options.greeting).filter(|text| !text.is_empty()),
             max_calls: options.max_calls,
@@ -159,6 +176,17 @@ impl Config {
             log: options.log,
             flight_recorder: options.flight_recorder,
         })
+    }
+}
+
+fn barge_in(text: &str) -> Result<BargeIn, String> {
+    let after = text.strip_prefix("after-speech:");
+    match (text, after.map(str::parse)) {
+        ("never", _) => Ok(BargeIn::Never),
+        ("on-speech", _) => Ok(BargeIn::OnSpeech),
+        ("on-transcript", _) => Ok(BargeIn::OnTranscript),
+        (_, Some(Ok(ms))) => Ok(BargeIn::AfterSpeech(Duration::from_millis(ms))),
+        _ => Err("expected never, on-speech, after-speech:MS or on-transcript".to_owned()),
     }
 }
 
@@ -224,6 +252,34 @@ mod tests {
             config.openai_url,
             "wss://api.openai.com/v1/realtime?model=m%26m"
         );
+    }
+
+    #[test]
+    fn interruptions_are_confirmed_as_told() {
+        let parsed = |text: &str| {
+            let url = ["--public-url", "https://a", "--barge-in", text];
+            config(&url, BOTH).map(|config| config.barge_in).ok()
+        };
+        assert_eq!(parsed("never"), Some(BargeIn::Never));
+        assert_eq!(parsed("on-speech"), Some(BargeIn::OnSpeech));
+        assert_eq!(parsed("on-transcript"), Some(BargeIn::OnTranscript));
+        let after = Duration::from_millis(250);
+        assert_eq!(
+            parsed("after-speech:250"),
+            Some(BargeIn::AfterSpeech(after))
+        );
+        for wrong in [
+            "",
+            "after-speech",
+            "after-speech:",
+            "after-speech:1s",
+            "always",
+        ] {
+            assert_eq!(parsed(wrong), None, "{wrong}");
+        }
+        let mute = ["--public-url", "https://a", "--barge-in", "on-transcript"];
+        let mute = [&mute[..], &["--transcription-model", ""]].concat();
+        assert!(config(&mute, BOTH).is_err());
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub(crate) fn event(event: &Event<'_>) -> (&'static str, Value) {
         Event::SpeechStopped { position } => {
             ("speech_stopped", json!({ "position_ms": ms(position) }))
         }
+        Event::PlaybackHeld => ("playback_held", json!({})),
+        Event::PlaybackResumed { held } => ("playback_resumed", json!({ "held_ms": ms(held) })),
         Event::BargeIn {
             item_id,
             audio_end,
@@ -119,10 +121,14 @@ pub(crate) fn stats(stats: &Stats) -> Value {
     let audio = |samples: u64| samples / 8;
     json!({
         "media_messages": stats.media_messages,
+        "media_ms": audio(stats.media_samples),
         "appended_ms": audio(stats.appended_samples),
         "concealed_ms": audio(stats.concealed_samples),
         "stall_ms": audio(stats.stall_samples),
+        "cut_ms": audio(stats.cut_samples),
+        "lost_ms": audio(stats.lost_samples),
         "late_ms": audio(stats.late_samples),
+        "duplicate_ms": audio(stats.duplicate_samples),
         "uplink_dropped_ms": audio(stats.uplink_dropped_samples),
         "received_ms": audio(stats.received_samples),
         "sent_ms": audio(stats.sent_samples),
@@ -135,6 +141,8 @@ pub(crate) fn stats(stats: &Stats) -> Value {
         "marks_heard": stats.marks_heard,
         "marks_ignored": stats.marks_ignored,
         "barge_ins": stats.barge_ins,
+        "holds": stats.holds,
+        "false_barge_ins": stats.false_barge_ins,
         "truncated_items": stats.truncated_items,
         "deleted_items": stats.deleted_items,
         "refused_cuts": stats.refused_cuts,

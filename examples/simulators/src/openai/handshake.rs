@@ -253,7 +253,7 @@ impl Client {
 
 /// Room for one append of 15 MiB in base64.
 const MAX_MESSAGE: usize = 24 << 20;
-/// So that a client soon notices that nobody reads.
-const SMALL_BUFFER: usize = 4 << 10;
+/// So that a client soon notices that nobody reads; enough to catch up afterwards.
+const SMALL_BUFFER: usize = 32 << 10;
 const UPGRADE_LIMIT: Duration = Duration::from_secs(10);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);

@@ -70,4 +70,4 @@ pub(super) async fn open(
 const MAX_MESSAGE: usize = 16 << 20;
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// So that a peer soon notices that nobody reads.
-const SMALL_BUFFER: u32 = 4 << 10;
+const SMALL_BUFFER: u32 = 8 << 10;

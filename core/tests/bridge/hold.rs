@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use trunkline::bridge::BargeIn;
 
 use crate::common::{
-    Call, Cut, Ev, Input, Out, Reply, Say, Setup, conclude, config, ms, player::Place,
+    Call, Cut, Ev, Input, Out, Reply, Say, Setup, conclude, config, ms,
+    player::Place,
+    sounds::{at_level, syllables, to_mulaw},
 };
 
 const AFTER_SPEECH: BargeIn = BargeIn::AfterSpeech(Duration::from_millis(200));
@@ -594,9 +596,14 @@ enum Op {
     Wait(u64),
     Noise(u64),
     Speech(u64),
+    /// A voice on the line for so long, of which the model says nothing.
+    Voice(u64),
     Start,
     Stop,
-    Turn { ms: u32, speed: u64 },
+    Turn {
+        ms: u32,
+        speed: u64,
+    },
     Interrupt,
     Mark,
 }
@@ -606,6 +613,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (0_u64..1_500).prop_map(Op::Wait),
         4 => (1_u64..650).prop_map(Op::Noise),
         2 => (500_u64..1_500).prop_map(Op::Speech),
+        2 => (40_u64..900).prop_map(Op::Voice),
         1 => Just(Op::Start),
         1 => Just(Op::Stop),
         4 => (1_u32..4_000, 0_u64..10).prop_map(|(ms, speed)| Op::Turn { ms, speed }),
@@ -619,7 +627,8 @@ proptest! {
 
     #[test]
     fn whatever_is_not_cut_is_heard_once_and_whole(
-        on_transcript in any::<bool>(),
+        barge_in in prop_oneof![Just(BargeIn::OnSpeech), Just(AFTER_SPEECH), Just(BargeIn::OnTranscript)],
+        voice_detection in any::<bool>(),
         pcm in any::<bool>(),
         transcription in 0_u64..2_500,
         delays in prop::array::uniform4(0_u64..100_000),
@@ -630,13 +639,19 @@ proptest! {
     ) {
         let base = if pcm { Setup::pcm() } else { Setup::mulaw() };
         let mut setup = Setup { delays, jitter, late_timer, seed, ..base };
-        setup.config.barge_in = if on_transcript { BargeIn::OnTranscript } else { AFTER_SPEECH };
+        setup.config.barge_in = barge_in;
+        setup.config.voice_detection = voice_detection;
         setup.config.downlink_capacity = Duration::from_secs(60);
         let mut call = Call::started(setup);
         call.model.transcription = ms(transcription);
         for op in ops {
             match op {
                 Op::Wait(time) => call.run_for(ms(time)),
+                Op::Voice(time) => {
+                    let voice = at_level(syllables(seed, 130.0, time as usize * 8), -22.0);
+                    call.caller.says = Some((call.caller.captured, to_mulaw(&voice)));
+                    call.run_for(ms(time));
+                }
                 Op::Start => call.speech_started(),
                 Op::Stop => call.speech_stopped(),
                 Op::Noise(time) | Op::Speech(time) => {

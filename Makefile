@@ -2,13 +2,17 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .PHONY: deps demo test bench fmt lint deny \
-	test-fmt test-clippy test-docs test-features test-rust test-benches test-official
+	test-fmt test-clippy test-docs test-features test-rust test-benches test-fuzz test-official
 
 CARGO ?= cargo
 PYTHON ?= python3
 LOGS := target/make-test
 VENV := .venv
 REQUIREMENTS := core/tests/official/requirements.txt
+
+# Seconds that each fuzz target runs in the tests.
+FUZZ_SECONDS ?= 10
+FUZZ_TARGETS = $(basename $(notdir $(wildcard core/fuzz/fuzz_targets/*.rs)))
 
 heading = @printf '\n== %s ==\n' "$(1)"
 
@@ -39,25 +43,31 @@ deps:
 	$(call heading,crates)
 	@$(CARGO) fetch --locked
 
+# DEMO=storm: the same conversation while both peers and the network misbehave.
+DEMO ?= call
 demo:
 	$(call heading,build)
 	@$(CARGO) build --release --locked -p trunkline-bridge-server -p trunkline-demo
-	$(call heading,demo)
-	@target/release/trunkline-demo
+	$(call heading,demo: $(DEMO))
+	@target/release/trunkline-demo $(DEMO)
 
 # Cheap checks first: a wrong format should not cost a quarter of an hour.
-test: test-fmt test-clippy test-docs test-features test-rust test-benches test-official
+test: test-fmt test-clippy test-docs test-features test-rust test-benches test-fuzz test-official
 	$(call heading,summary)
 	@awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8; binaries++ } \
 		END { printf "Rust: %d passed, %d failed, %d ignored in %d test binaries\n", \
 			passed, failed, ignored, binaries; exit failed || !passed }' $(LOGS)/rust.log
 	@awk '/^Success/ { ran++ } END { printf "Benches: %d ran once\n", ran; exit !ran }' \
 		$(LOGS)/benches.log
+	@awk '/^fuzzed/ { targets++; runs += $$3 } \
+		END { printf "Fuzzing: %d executions of %d targets\n", runs, targets; exit !targets }' \
+		$(LOGS)/fuzz.log
 	@echo "Python: $$(tail -n 1 $(LOGS)/official.log)"
 
 test-fmt:
 	$(call heading,format)
 	@$(CARGO) fmt --all --check
+	@$(CARGO) fmt --manifest-path core/fuzz/Cargo.toml --check
 
 test-clippy:
 	$(call heading,clippy: all features)
@@ -89,6 +99,27 @@ test-benches:
 	@mkdir -p $(LOGS)
 	@$(CARGO) test -p trunkline-benches --benches --locked 2>&1 | tee $(LOGS)/benches.log
 
+# New inputs go to the first folder and are forgotten: every run starts from the seeds. A crash, an
+# endless loop or too much memory leaves the input in core/fuzz/artifacts and ends the run.
+test-fuzz:
+	$(call heading,clippy: fuzz targets)
+	@cd core/fuzz && $(CARGO) clippy --release --all-targets --locked -- -D warnings
+	$(call heading,fuzz targets for $(FUZZ_SECONDS) s each)
+	@mkdir -p $(LOGS) core/fuzz/artifacts
+	@cd core/fuzz && $(CARGO) build --release --locked
+	@rm -f $(LOGS)/fuzz*.log
+	@printf '%s\n' $(FUZZ_TARGETS) | xargs -P "$$(nproc)" -I {} $(SHELL) $(.SHELLFLAGS) ' \
+		log=$(LOGS)/fuzz-{}.log; \
+		found=$$(mktemp -d); \
+		trap "rm -rf $$found" EXIT; \
+		cd core/fuzz; \
+		$(CARGO) run --quiet --release --locked --bin {} -- "$$found" seeds/{} \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
+			-artifact_prefix=artifacts/{}- -print_final_stats=1 >../../$$log 2>&1 \
+			|| { tail -n 60 ../../$$log; echo "{} failed"; exit 255; }; \
+		awk "/number_of_executed_units/ { print \"fuzzed {}\", \$$2 }" ../../$$log' \
+		| tee $(LOGS)/fuzz.log
+
 # The first test leaves the events that the official types then judge.
 test-official: $(VENV)/.installed
 	$(call heading,against the official SDKs)
@@ -109,6 +140,7 @@ bench:
 
 fmt:
 	@$(CARGO) fmt --all
+	@$(CARGO) fmt --manifest-path core/fuzz/Cargo.toml
 
 lint: test-fmt test-clippy test-docs
 

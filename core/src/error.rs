@@ -64,6 +64,23 @@ pub enum Error {
         /// Bytes that are free.
         free: usize,
     },
+    /// Not a flight recording, or a damaged one.
+    InvalidRecording {
+        /// Byte offset of what cannot stand there.
+        offset: usize,
+    },
+    /// A flight recording that breaks off: more bytes should follow.
+    TruncatedRecording {
+        /// Byte offset of what is not whole.
+        offset: usize,
+    },
+    /// A flight recording of a format that this version does not read.
+    UnsupportedVersion {
+        /// The format's number.
+        version: u16,
+        /// The number of the one that is read.
+        supported: u16,
+    },
     /// Outputs of an earlier input have not been polled; the new input was not looked at.
     OutputPending,
     /// The call has ended; the input was not looked at.
@@ -91,6 +108,18 @@ impl fmt::Display for Error {
             }
             Self::QueueFull { needed, free } => {
                 write!(f, "queue full: {needed} bytes needed, {free} free")
+            }
+            Self::InvalidRecording { offset } => {
+                write!(f, "not a flight recording, or damaged, at byte {offset}")
+            }
+            Self::TruncatedRecording { offset } => {
+                write!(f, "the flight recording breaks off at byte {offset}")
+            }
+            Self::UnsupportedVersion { version, supported } => {
+                write!(
+                    f,
+                    "flight recording of format {version}, only {supported} is read"
+                )
             }
             Self::OutputPending => f.write_str("outputs of the previous input are not drained"),
             Self::Closed => f.write_str("the call has ended"),

@@ -94,10 +94,12 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         // A name that does not fit is none of ours.
         let name = name.copy_to(&mut buf).unwrap_or_default();
         let (mark, named) = split_wire_name(name);
+        let before = self.downlink.ledger.heard_samples();
         let echo = self.downlink.ledger.handle_mark(self.now, mark);
-        match echo {
-            Echo::Heard => self.stats.marks_heard += 1,
-            _ => self.stats.marks_ignored += 1,
+        if self.downlink.ledger.heard_samples() > before {
+            self.stats.marks_heard += 1;
+        } else {
+            self.stats.marks_ignored += 1;
         }
         self.measure_latency();
         // The queue is empty and holds an event for each part that can wait, so this does not fail.

@@ -17,7 +17,7 @@ pub struct Config {
     /// Model audio held beyond the lead; at least 1 s. Once it is half full, audio is sent ahead to
     /// the carrier, which holds minutes; once full, the newest is dropped. Models generate several
     /// times faster than they are heard: where barge-ins into long answers matter, 30 s (240 kB)
-    /// keep `lead` what it says. Default: 4.5 s, 36 kB; at most 10 minutes.
+    /// keep `lead` what it says. Default: 3.5 s, 28 kB; at most 10 minutes.
     pub downlink_capacity: Duration,
     /// Caller audio held while the model cannot take it, the oldest dropped beyond; at least 128 ms.
     /// Default: 1 s, 8 kB; at most 10 minutes.
@@ -26,11 +26,13 @@ pub struct Config {
     /// that wait to be polled (a session's instructions and tools: raise it where these are long); at
     /// least 8 KiB, at most 64 MiB. Default: 12 KiB.
     pub text_capacity: usize,
-    /// Longest gap in the caller's media time line that is filled with silence. A longer one, or a
-    /// step back that is longer, is a new start. Default: 10 s; at most 60 s.
+    /// Longest gap in the caller's media time line that is concealed: the voice fades out, then there
+    /// is silence. A longer one, or a step back that is longer, is a new start. Default: 10 s; at
+    /// most 60 s.
     pub max_gap: Duration,
-    /// Without media for so long in the caller's turn, the model is fed silence, so that the turn
-    /// can end. Default: 750 ms.
+    /// Without media for so long in the caller's turn, the voice is faded out and the model is fed
+    /// silence, so that the turn can end. Should the audio come after all, the time fed is made up
+    /// for by cutting pitch periods and pauses. Default: 750 ms.
     pub stall_timeout: Duration,
     /// Longest message accepted from the carrier, in bytes. Default: 64 KiB.
     pub max_twilio_len: usize,
@@ -52,7 +54,7 @@ impl Default for Config {
             model_audio: ModelAudio::Pcm24k,
             lead: Duration::from_millis(200),
             mark_interval: Duration::from_millis(100),
-            downlink_capacity: Duration::from_millis(4_500),
+            downlink_capacity: Duration::from_millis(3_500),
             uplink_capacity: Duration::from_secs(1),
             text_capacity: 12 << 10,
             max_gap: Duration::from_secs(10),

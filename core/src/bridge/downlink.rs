@@ -249,7 +249,7 @@ impl Downlink {
             1..FRAME_SAMPLES if !self.ledger.is_finished() => {
                 Some(play_end.saturating_sub(PARTIAL_FRAME_LEAD))
             }
-            _ => Some((play_end + FRAME).saturating_sub(lead(config))),
+            _ => Some(play_end.saturating_add(FRAME).saturating_sub(lead(config))),
         }
     }
 

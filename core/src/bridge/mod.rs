@@ -41,13 +41,26 @@
 //!
 //! # What is bounded, and what happens there
 //!
-//! | queue | bound | beyond it |
-//! |---|---|---|
-//! | caller's audio, while the model cannot take it | `Config::uplink_capacity` | the oldest is dropped, `Stats::uplink_dropped_samples` |
-//! | model's audio, beyond the lead | `Config::downlink_capacity` | more than half full, it is sent ahead to the carrier, `Stats::spilled_samples`; full, the newest is dropped, `Stats::downlink_dropped_samples` |
-//! | texts of one input, and commands | `Config::text_capacity` | [`Error::QueueFull`], nothing changed |
-//! | one message | `Config::max_twilio_len`, `Config::max_openai_len` | [`Error::MessageTooLong`], not read |
-//! | content parts waiting to be heard | [`PlaybackLedger::MAX_PARTS`](crate::PlaybackLedger::MAX_PARTS) | [`Error::QueueFull`] |
+//! Memory is what it was made with, whatever the peers do or leave undone: `core/tests/bounds.rs` lets
+//! each of them, and both, stall through ten minutes of talk and counts allocations (none) and samples
+//! (in = out + dropped + waiting). The last column is where each bound is tested.
+//!
+//! | queue | bound | beyond it | counter | tests |
+//! |---|---|---|---|---|
+//! | caller's audio, while the model cannot take it | `Config::uplink_capacity` | the oldest is dropped | `Stats::uplink_dropped_samples`, `uplink_depth_samples` | `bounds`, `bridge/uplink` |
+//! | model's audio, beyond the lead | `Config::downlink_capacity` | more than half full, it is sent ahead; full, the newest is dropped and [`Event::AudioDropped`] told | `Stats::spilled_samples`, `downlink_dropped_samples`, `depth_samples` | `bounds`, `bridge/limits` |
+//! | audio sent ahead to the carrier | `Config::lead`; sent ahead, 9 minutes | waits in the queue above | `Stats::spilled_samples`, [`Bridge::queued_at_carrier`] | `bridge/limits`, `long` |
+//! | model's audio without a session, or of interrupted responses | nothing is kept | not used | `Stats::discarded_bytes` | `bounds` |
+//! | texts of one input, and commands, until they are polled | `Config::text_capacity` | [`Error::QueueFull`] for commands, [`Error::MessageTooLong`] for messages, nothing changed | the error | `bounds`, `hostile` |
+//! | messages of a host that does not drain | none | [`Error::OutputPending`], not read | the error | `bounds` |
+//! | one message | `Config::max_twilio_len`, `Config::max_openai_len` | [`Error::MessageTooLong`], not read | the error | `bounds`, `bridge/contract` |
+//! | request for a response that waits | one, of 2 KiB | the last one counts; [`Error::QueueFull`] for a longer one | the error | `bounds` |
+//! | the application's marks that wait | 1 KiB | [`Error::QueueFull`] | the error | `bounds` |
+//! | content parts waiting to be heard | [`PlaybackLedger::MAX_PARTS`](crate::PlaybackLedger::MAX_PARTS) | the oldest, if finished and sent, is taken for heard; else [`Error::QueueFull`] | the error | `bounds`, `playback` |
+//! | tool calls that can be answered | the last 16 | the oldest cannot be any more: [`Error::InvalidField`] | the error | `bounds` |
+//! | responses out of band; interrupted ones whose deltas may still come | the last 4; 8 | the oldest is forgotten: its deltas are heard, its item is cut as any | | `bounds` |
+//! | silence for gaps, and for media that has stopped | `Config::max_gap`; 8 s a turn | a new start of the time line; no more is fed | `Stats::concealed_samples`, `stall_samples` | `hostile`, `bridge/limits` |
+//! | what a [flight recorder](crate::flight) holds | the caller's buffer | the recording ends, the call goes on | [`missed_inputs`](crate::FlightRecorder::missed_inputs) | `bounds`, `flight` |
 
 mod barge_in;
 mod calls;
@@ -211,17 +224,19 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     pub fn handle_timeout(&mut self, now: Duration) {
         self.advance(now);
         self.settle();
-        if self
+        let is_stalled = self
             .stall_deadline()
-            .is_some_and(|deadline| deadline <= now)
-        {
-            let Self {
-                uplink,
-                stats,
-                storage,
-                ..
-            } = self;
-            uplink.feed_silence(storage.as_mut(), stats, STALL_SAMPLES);
+            .is_some_and(|deadline| deadline <= now);
+        let Self {
+            uplink,
+            stats,
+            storage,
+            ..
+        } = self;
+        let slab = storage.as_mut();
+        uplink.handle_timeout(now, slab, stats);
+        if is_stalled {
+            uplink.feed_stall(slab, stats, STALL_SAMPLES);
             self.stall_ends = Some(now.saturating_add(samples_to_duration(STALL_SAMPLES)));
         }
     }
@@ -253,7 +268,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     /// [`Error::QueueFull`], [`Error::Closed`], what [`Model::write`] returns.
     pub fn update_session(&mut self, session: &SessionUpdate<'_>) -> Result<(), Error> {
         self.command()?;
-        let event_id = self.dialog.events.next(Purpose::Session);
+        let mut events = self.dialog.events;
+        let event_id = events.next(Purpose::Session);
         let audio = self.config.model_audio.format();
         let event_id = event_id.as_str();
         let is_ours = self.config.barge_in.is_confirmed_later();
@@ -271,6 +287,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             audio,
             session,
         })?;
+        self.dialog.events = events;
         if is_ours {
             self.dialog.take_over(answers);
         }
@@ -430,5 +447,5 @@ const REQUEST_LEN: usize = 2 << 10;
 const MARKS_LEN: usize = 1 << 10;
 /// The longest name of a mark of the application.
 const MAX_MARK_NAME: usize = 128;
-/// Silence fed at a time when media has stopped: 1 s, which ends a turn at usual settings.
+/// Audio fed at a time when media has stopped: 1 s, which ends a turn at usual settings.
 const STALL_SAMPLES: u64 = 8_000;

@@ -282,7 +282,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         response: Option<RawJson<'_>>,
         is_for_tools: bool,
     ) -> Result<(), Error> {
-        let event_id = self.dialog.events.next(Purpose::Response);
+        let mut events = self.dialog.events;
+        let event_id = events.next(Purpose::Response);
         let command = ModelCommand::CreateResponse {
             event_id: event_id.as_str(),
             response,
@@ -304,6 +305,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             .and_then(|response| response.get("conversation"))
             .and_then(|conversation| conversation.as_string())
             .is_some_and(|conversation| conversation == *"none");
+        self.dialog.events = events;
         self.dialog.owe(event_id, is_for_tools, is_out_of_band);
         Ok(())
     }

@@ -28,6 +28,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         let times = [
             media,
             self.stall_deadline(),
+            self.uplink.wait_ends(),
             self.dialog.patience_ends(),
             self.hold_deadline(),
         ];

@@ -6,14 +6,24 @@ use core::time::Duration;
 pub struct Stats {
     /// Media messages of the caller's track.
     pub media_messages: u64,
-    /// Samples of the caller's voice handed to the model, filled silence included.
+    /// Samples of the caller's voice taken in. All of them, `concealed_samples` and `stall_samples`
+    /// make up what was handed to the model, was cut or dropped, or waits.
+    pub media_samples: u64,
+    /// Samples handed to the model.
     pub appended_samples: u64,
-    /// Samples of silence put where the caller's media left a gap in its time line.
+    /// Samples substituted where the caller's media left a gap in its time line: the voice fading
+    /// out, then silence.
     pub concealed_samples: u64,
-    /// Samples of silence fed because media stopped in the caller's turn.
+    /// Samples fed because media stopped in the caller's turn: the voice fading out, then silence.
     pub stall_samples: u64,
-    /// Samples that came after their time had been filled, or twice; not used.
+    /// Samples taken out, pitch period by pitch period, to make up for what was fed.
+    pub cut_samples: u64,
+    /// Samples of gaps in the time line that have not come since.
+    pub lost_samples: u64,
+    /// Samples that came after their time had been filled; not used.
     pub late_samples: u64,
+    /// Samples that came again; not used.
+    pub duplicate_samples: u64,
     /// Samples of the caller's voice dropped, oldest first, because the model could not take them.
     pub uplink_dropped_samples: u64,
     /// Samples of the caller's voice now waiting for the model.
@@ -39,7 +49,7 @@ pub struct Stats {
     pub marks_sent: u64,
     /// Playback marks that proved audio heard.
     pub marks_heard: u64,
-    /// Playback marks flushed by a clear, repeated or unknown.
+    /// Playback marks that proved nothing: flushed by a clear, repeated, overtaken or unknown.
     pub marks_ignored: u64,
     /// Barge-ins over speech the caller had not heard to its end.
     pub barge_ins: u64,

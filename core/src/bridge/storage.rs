@@ -62,6 +62,31 @@ impl Ring {
         count
     }
 
+    /// Copies from the byte at `at`, counted from the oldest, to all of `dst`. What was truncated and
+    /// not overwritten since can be read, too.
+    pub(super) fn copy_at(&self, slab: &[u8], at: usize, dst: &mut [u8]) {
+        let region = &slab[self.start..self.start + self.capacity];
+        let at = (self.head + at) % self.capacity.max(1);
+        let first = dst.len().min(self.capacity - at);
+        let rest = dst.len() - first;
+        dst[..first].copy_from_slice(&region[at..at + first]);
+        dst[first..].copy_from_slice(&region[..rest]);
+    }
+
+    /// Overwrites from the byte at `at` on, counted from the oldest.
+    pub(super) fn put_at(&mut self, slab: &mut [u8], at: usize, bytes: &[u8]) {
+        let region = &mut slab[self.start..self.start + self.capacity];
+        let at = (self.head + at) % self.capacity.max(1);
+        let (first, rest) = bytes.split_at(bytes.len().min(self.capacity - at));
+        region[at..at + first.len()].copy_from_slice(first);
+        region[..rest.len()].copy_from_slice(rest);
+    }
+
+    /// Removes the newest bytes, all but `len`.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     /// Removes the oldest `count` bytes.
     pub(super) fn skip(&mut self, count: usize) {
         let count = count.min(self.len);

@@ -11,7 +11,7 @@ use crate::base64::{ALPHABET, NONE, SEXTETS};
 
 /// Encodes as many whole groups of `src` as fit the vectors to the start of `dst`, which has room
 /// for all of `src`; returns how many bytes it took, a multiple of 3.
-pub(crate) fn encode(level: Level, src: &[u8], dst: &mut [u8]) -> usize {
+pub fn encode(level: Level, src: &[u8], dst: &mut [u8]) -> usize {
     if has_shuffle(level) {
         dispatch!(level, simd => encode_with(simd, src, dst))
     } else {
@@ -21,7 +21,7 @@ pub(crate) fn encode(level: Level, src: &[u8], dst: &mut [u8]) -> usize {
 
 /// [`encode`] of 16-bit samples, each as two bytes with the lower one first; returns how many
 /// samples it took, a multiple of 3.
-pub(crate) fn encode_pcm16(level: Level, src: &[i16], dst: &mut [u8]) -> usize {
+pub fn encode_pcm16(level: Level, src: &[i16], dst: &mut [u8]) -> usize {
     // The bytes are loaded as they lie in memory.
     if has_shuffle(level) && cfg!(target_endian = "little") {
         dispatch!(level, simd => encode_with(simd, src, dst)) / 2
@@ -32,7 +32,7 @@ pub(crate) fn encode_pcm16(level: Level, src: &[i16], dst: &mut [u8]) -> usize {
 
 /// Decodes as many whole groups without padding from the start of `src` as there are and as fit the
 /// vectors and `dst`; returns how many characters it took, a multiple of 4.
-pub(crate) fn decode(level: Level, src: &[u8], dst: &mut [u8]) -> usize {
+pub fn decode(level: Level, src: &[u8], dst: &mut [u8]) -> usize {
     if has_shuffle(level) {
         dispatch!(level, simd => decode_with(simd, src, dst))
     } else {

@@ -12,10 +12,10 @@
 
 pub use fearless_simd::Level;
 
-pub(crate) mod base64;
+pub mod base64;
 pub(crate) mod fir;
 pub mod g711;
-pub(crate) mod scan;
+pub mod scan;
 
 /// The best level of this machine; without `std`, the best one the build may rely on.
 pub(crate) fn detect() -> Level {

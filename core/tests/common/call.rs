@@ -177,7 +177,7 @@ impl Call {
         while self.now < quiet_since + ms(3_000) {
             self.run_for(ms(100));
             let last = self.player.levels.last().map_or(0, |&(at, _)| at);
-            let appends = |text: &str| text.contains("input_audio_buffer.append");
+            let appends = |text: &String| text.contains("input_audio_buffer.append");
             let is_quiet = self.player.queued() == 0
                 && !self.model.is_responding()
                 && self.to_twilio.is_empty()

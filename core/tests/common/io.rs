@@ -124,6 +124,10 @@ pub(crate) enum Ev {
         item_id: String,
         audio_end: Duration,
     },
+    AudioDropped {
+        item_id: String,
+        duration: Duration,
+    },
     Transcript {
         speaker: Speaker,
         item_id: String,
@@ -185,7 +189,7 @@ impl Out {
 }
 
 impl Ev {
-    fn own(event: &Event<'_>) -> Self {
+    pub(crate) fn own(event: &Event<'_>) -> Self {
         match *event {
             Event::CallStarted {
                 stream_sid,
@@ -215,6 +219,10 @@ impl Ev {
             Event::ItemHeard { item_id, audio_end } => Self::ItemHeard {
                 item_id: item_id.into(),
                 audio_end,
+            },
+            Event::AudioDropped { item_id, duration } => Self::AudioDropped {
+                item_id: item_id.into(),
+                duration,
             },
             Event::Transcript {
                 speaker,

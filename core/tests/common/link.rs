@@ -6,17 +6,17 @@ use super::rng::Rng;
 
 /// What is under way in one direction. Times are microseconds of the virtual clock.
 #[derive(Clone, Debug)]
-pub(crate) struct Link {
+pub(crate) struct Link<T = String> {
     delay: u64,
     jitter: u64,
     rng: Rng,
     /// Nothing arrives before this time.
     blocked_until: u64,
     last_arrival: u64,
-    queue: VecDeque<(u64, String)>,
+    queue: VecDeque<(u64, T)>,
 }
 
-impl Link {
+impl<T> Link<T> {
     /// Every message takes `delay` and up to `jitter` more.
     pub(crate) fn new(delay: u64, jitter: u64, seed: u64) -> Self {
         Self {
@@ -34,12 +34,12 @@ impl Link {
         self.delay + self.jitter
     }
 
-    pub(crate) fn send(&mut self, now: u64, text: String) {
+    pub(crate) fn send(&mut self, now: u64, message: T) {
         let arrival = now + self.delay + self.rng.below(self.jitter + 1);
         // A message cannot overtake the one before it.
         let arrival = arrival.max(self.last_arrival).max(self.blocked_until);
         self.last_arrival = arrival;
-        self.queue.push_back((arrival, text));
+        self.queue.push_back((arrival, message));
     }
 
     /// Holds everything under way or sent until `until`, then lets it arrive in one bunch.
@@ -57,9 +57,9 @@ impl Link {
         self.queue.front().map(|&(arrival, _)| arrival)
     }
 
-    pub(crate) fn receive(&mut self, now: u64) -> Option<String> {
+    pub(crate) fn receive(&mut self, now: u64) -> Option<T> {
         self.next_arrival().filter(|&arrival| arrival <= now)?;
-        self.queue.pop_front().map(|(_, text)| text)
+        self.queue.pop_front().map(|(_, message)| message)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -67,7 +67,7 @@ impl Link {
     }
 
     /// What is under way, oldest first.
-    pub(crate) fn under_way(&self) -> impl Iterator<Item = &str> {
-        self.queue.iter().map(|(_, text)| text.as_str())
+    pub(crate) fn under_way(&self) -> impl Iterator<Item = &T> {
+        self.queue.iter().map(|(_, message)| message)
     }
 }

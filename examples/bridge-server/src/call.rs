@@ -1,9 +1,10 @@
 //! One call: one task that owns the bridge and both sockets.
 //!
-//! Memory per call, with the default settings: the bridge's storage and one buffer for its longest
+//! Memory per call, with the default settings and no flight recorder: the bridge's storage and one buffer for its longest
 //! output (`memory_bytes` in the log line `stream_opened`), 16 KiB of read buffers, and what a slow
 //! peer has not taken yet, up to [`MAX_UNSENT_TWILIO`] and [`MAX_UNSENT_MODEL`]; a message being
-//! read adds its own length, up to the bridge's caps.
+//! read adds its own length, up to the bridge's caps. The kernel holds 128 KiB for each socket
+//! besides.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -15,7 +16,7 @@ use tokio::{
 };
 use tokio_tungstenite::{WebSocketStream, tungstenite::Utf8Bytes};
 use trunkline::{
-    Bridge, Error, RawJson, SessionUpdate,
+    Error, RawJson, SessionUpdate,
     bridge::{Event, Output},
     dialect::Speaker,
     playback::heard_text,
@@ -24,6 +25,7 @@ use trunkline::{
 use crate::{
     app::{App, Phase},
     end::{End, MODEL_SILENCE, START_TIMEOUT, TWILIO_SILENCE},
+    flight::Recorded,
     model::{Model, ModelStep},
     peer::{Gone, Incoming, Peer},
     report, tools,
@@ -54,7 +56,7 @@ pub(crate) fn bridge_config(app: &App) -> trunkline::bridge::Config {
 
 struct Call<S> {
     app: Arc<App>,
-    bridge: Bridge,
+    bridge: Recorded,
     buf: Vec<u8>,
     epoch: Instant,
     twilio: Peer<S>,
@@ -90,7 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     fn new(app: Arc<App>, socket: WebSocketStream<S>) -> Self {
         let config = bridge_config(&app);
         let storage_len = config.storage_len();
-        let bridge = Bridge::new(config);
+        let bridge = Recorded::new(config, app.config.flight_recorder.as_deref());
         let buf = vec![0; bridge.max_output_len()];
         let memory_bytes = storage_len + buf.len() + size_of::<Self>();
         app.log
@@ -118,10 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         loop {
             let step = self.step(&mut phase).await;
             let fed = match step {
-                Step::Due => self.feed(|bridge, now| {
-                    bridge.handle_timeout(now);
-                    Ok(())
-                }),
+                Step::Due => self.feed(Recorded::handle_timeout),
                 Step::Twilio(Incoming::Text(text)) => {
                     self.feed(|bridge, now| bridge.handle_twilio(now, &text))
                 }
@@ -192,7 +191,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     /// A message the bridge refuses has changed nothing: it is counted and forgotten.
     fn feed(
         &mut self,
-        input: impl FnOnce(&mut Bridge, Duration) -> Result<(), Error>,
+        input: impl FnOnce(&mut Recorded, Duration) -> Result<(), Error>,
     ) -> Result<(), End> {
         let now = self.epoch.elapsed();
         if let Err(error) = input(&mut self.bridge, now) {
@@ -233,13 +232,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         while let Some(output) = self.bridge.poll_output(buf).map_err(End::Bridge)? {
             match output {
                 Output::ToTwilio(text) => self.twilio.send(text).map_err(|gone| match gone {
-                    Gone::TooSlow => End::TwilioFailed("takes no audio".to_owned()),
+                    Gone::TooSlow => End::TwilioFailed(takes_nothing(MAX_UNSENT_TWILIO)),
                     Gone::Failed(error) => End::TwilioFailed(error),
                 })?,
                 Output::ToOpenAi(text) => {
                     if let Model::Open(peer) = &mut self.model {
                         peer.send(text).map_err(|gone| match gone {
-                            Gone::TooSlow => End::ModelFailed("takes no audio".to_owned()),
+                            Gone::TooSlow => End::ModelFailed(takes_nothing(MAX_UNSENT_MODEL)),
                             Gone::Failed(error) => End::ModelFailed(error),
                         })?;
                     }
@@ -383,10 +382,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         if !matches!(end, End::Bridge(_)) {
             // What the bridge still says concerns peers that are gone; its events do not.
             if end.is_models_fault() {
-                self.bridge.handle_openai_closed(now);
+                let _ = self.bridge.handle_openai_closed(now);
                 let _ = self.drain();
             }
-            self.bridge.handle_twilio_closed(now);
+            let _ = self.bridge.handle_twilio_closed(now);
             let _ = self.drain();
         }
         self.app.calls.remove(&self.sid, &self.over);
@@ -406,6 +405,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         if let (Value::Object(summary), Value::Object(fields)) = (&mut summary, fields) {
             summary.extend(fields);
         }
+        if let Some(recording) = self.bridge.close().await {
+            summary["flight_recorder"] = recording;
+        }
         self.log("stream_closed", summary);
     }
 
@@ -417,6 +419,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         }
         self.app.log.write(event, fields);
     }
+}
+
+/// Nothing is dropped of what a peer is sent: one that does not read is given up at the limit.
+fn takes_nothing(limit: usize) -> String {
+    format!("takes no audio, though {limit} bytes wait for it")
 }
 
 /// Bytes Twilio may leave unread: some 5 s of audio.

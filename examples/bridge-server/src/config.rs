@@ -1,4 +1,8 @@
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, ensure};
 use clap::{Parser, ValueEnum};
@@ -80,6 +84,10 @@ pub(crate) struct Options {
     /// File the JSON lines are appended to, instead of standard output
     #[arg(long, env = "LOG_FILE")]
     log: Option<PathBuf>,
+    /// Directory that gets a recording of each call, to be had again with `trunkline-sim replay`: all
+    /// that both peers said, the caller's voice included. Whoever may read it may hear the calls
+    #[arg(long, env = "FLIGHT_RECORDER", value_name = "DIR")]
+    flight_recorder: Option<PathBuf>,
 }
 
 /// Everything the server needs to know, checked.
@@ -104,6 +112,7 @@ pub(crate) struct Config {
     pub(crate) max_calls: usize,
     pub(crate) drain: Duration,
     pub(crate) log: Option<PathBuf>,
+    pub(crate) flight_recorder: Option<PathBuf>,
 }
 
 impl Config {
@@ -130,6 +139,10 @@ impl Config {
         ensure!(
             options.openai_url.starts_with("wss://") || options.openai_url.starts_with("ws://"),
             "OPENAI_REALTIME_URL must start with wss:// (or ws:// for a simulator)"
+        );
+        ensure!(
+            options.flight_recorder.as_deref().is_none_or(Path::is_dir),
+            "FLIGHT_RECORDER must be a directory that exists"
         );
         ensure!(
             options.barge_in != BargeIn::OnTranscript || !options.transcription_model.is_empty(),
@@ -161,6 +174,7 @@ impl Config {
             max_calls: options.max_calls,
             drain: Duration::from_secs(options.drain_seconds),
             log: options.log,
+            flight_recorder: options.flight_recorder,
         })
     }
 }

@@ -4,6 +4,7 @@ mod app;
 mod call;
 mod config;
 mod end;
+mod flight;
 mod http;
 mod log;
 mod model;
@@ -111,8 +112,8 @@ async fn serve(app: Arc<App>) -> anyhow::Result<()> {
 }
 
 async fn connection(socket: TcpStream, router: Router) {
-    // Every frame of audio is wanted now. A socket that refuses this is as good as closed.
-    if socket.set_nodelay(true).is_err() {
+    // Every frame of audio is wanted now. A socket that refuses these is as good as closed.
+    if socket.set_nodelay(true).is_err() || peer::bound_send_buffer(&socket).is_err() {
         return;
     }
     let serve = http1::Builder::new()

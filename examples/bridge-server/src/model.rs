@@ -97,6 +97,11 @@ async fn open(
     let connector = Connector::Rustls(Arc::clone(tls));
     let (socket, _) =
         connect_async_tls_with_config(request, Some(config), true, Some(connector)).await?;
+    match socket.get_ref() {
+        MaybeTlsStream::Plain(socket) => peer::bound_send_buffer(socket)?,
+        MaybeTlsStream::Rustls(stream) => peer::bound_send_buffer(stream.get_ref().0)?,
+        _ => {}
+    }
     Ok(Peer::new(socket))
 }
 

@@ -2,14 +2,17 @@
 
 use std::{
     future::poll_fn,
+    io,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
 use futures_util::{Sink, Stream};
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
     time::{Instant, timeout},
 };
 use tokio_tungstenite::{
@@ -137,6 +140,14 @@ pub(crate) fn config(max_message: usize, max_unsent: usize) -> WebSocketConfig {
         .max_frame_size(Some(max_message))
 }
 
+/// Bounds what the kernel keeps for a peer that does not read. Left to itself it would take megabytes,
+/// minutes of audio, before a stall showed.
+pub(crate) fn bound_send_buffer(socket: &TcpStream) -> io::Result<()> {
+    SockRef::from(socket).set_send_buffer_size(SEND_BUFFER)
+}
+
+/// Several round trips of both directions' audio; Linux takes twice that for its own books.
+const SEND_BUFFER: usize = 64 << 10;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use trunkline_simulators::{
     Clock,
     audio::level_dbfs,
     openai::{self, Action, Answer, At, Fault, SessionRecord, Turn},
-    twilio::{self, CallRecord, Ending, Stall, Step, Uplink},
+    twilio::{self, CallRecord, Ending, Step},
 };
 
 fn model(turns: Vec<Turn>) -> openai::Options {
@@ -148,7 +148,7 @@ async fn a_caller_who_speaks_over_the_agent_silences_it_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_pauses_gets_all_of_the_callers_audio_afterwards() {
-    let fault = Fault {
+    let fault = Fault::At {
         at: At::received("input_audio_buffer.append", 30),
         action: Action::Pause(Duration::from_millis(1_500)),
     };
@@ -175,17 +175,10 @@ async fn audio_that_comes_in_bunches_is_neither_lost_nor_doubled() {
         Turn::new("A table.", Answer::speech(speech(600), "For two?")),
     ];
     let stage = Stage::set(model(turns), &[]).await;
-    let stall = Stall {
-        at: Duration::from_millis(300),
-        length: Duration::from_millis(400),
-        every: Some(Duration::from_millis(1_100)),
-    };
+    let faults = ["jitter:max=60ms", "stall:for=400ms,every=1.1s,at=300ms"];
     let record = twilio::call(twilio::Options {
-        uplink: Uplink {
-            jitter: Duration::from_millis(60),
-            stalls: vec![stall],
-            seed: 7,
-        },
+        faults: faults.map(|fault| fault.parse().expect("a fault")).to_vec(),
+        seed: 7,
         ..stage.caller(one_turn())
     })
     .await;
@@ -258,7 +251,7 @@ async fn a_model_that_breaks_off_does_not_leave_the_caller_in_silence() {
     ];
     for (action, reasons, code) in faults {
         let at = At::sending("response.output_audio.delta", 3);
-        let fault = Fault { at, action };
+        let fault = Fault::At { at, action };
         let turns = vec![Turn::unasked(Answer::speech(speech(3_000), "Hello."))];
         let options = openai::Options {
             faults: vec![fault],

@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use trunkline_simulators::{
     audio::{MODEL_RATE, PHONE_RATE, duration_of, mulaw_decode, resample},
     openai::SessionRecord,
-    twilio::CallRecord,
+    twilio::{CallRecord, Run},
 };
 
 use crate::signal::{Spread, lag, snr_db};
@@ -21,7 +21,10 @@ pub(crate) struct Measured {
     pub(crate) downlink: Downlink,
     pub(crate) replies: Vec<Reply>,
     pub(crate) items: Vec<Item>,
+    /// By the caller.
     pub(crate) barge_in: BargeIn,
+    /// By what was no speech.
+    pub(crate) false_barge_ins: Vec<BargeIn>,
 }
 
 /// Caller to model.
@@ -37,6 +40,8 @@ pub(crate) struct Uplink {
     pub(crate) lag: Duration,
     /// Of each line the caller spoke, in dB.
     pub(crate) snr_db: Vec<f64>,
+    /// The same without the frames that were lost on the way or came out of order.
+    pub(crate) intact_snr_db: Vec<f64>,
 }
 
 /// Model to caller.
@@ -48,6 +53,10 @@ pub(crate) struct Downlink {
     pub(crate) first_media: Spread,
     /// Pauses within an item that the model did not make: the caller's queue ran dry.
     pub(crate) underruns: usize,
+    /// How long these were together.
+    pub(crate) underrun: Duration,
+    /// How long the pauses were, together, that the bridge made on purpose.
+    pub(crate) held: Duration,
 }
 
 /// One spoken item of the model.
@@ -80,11 +89,13 @@ impl Reply {
     }
 }
 
-/// The caller speaking over the agent.
+/// The caller, or what was taken for the caller, speaking over the agent.
 pub(crate) struct BargeIn {
     pub(crate) caller_started: Duration,
     pub(crate) noticed: Duration,
     pub(crate) cleared: Duration,
+    /// The last of the agent was heard.
+    pub(crate) silent: Duration,
     /// Audio the clear threw away, and which of the agent's samples that were.
     pub(crate) flushed: Duration,
     pub(crate) flushed_samples: Range<usize>,
@@ -104,16 +115,47 @@ impl BargeIn {
 }
 
 impl Measured {
-    /// Fails if the call lacks something that has to be measured.
+    /// Fails if the call lacks something that has to be measured, or has it more than once.
     pub(crate) fn of(call: &CallRecord, session: &SessionRecord) -> anyhow::Result<Self> {
+        let clears = call.clears.len();
+        ensure!(clears < 2, "cleared {clears} times");
+        let truncates = &session.truncates;
+        ensure!(!truncates.is_empty(), "nothing was truncated");
+        ensure!(truncates.len() < 2, "truncated {} times", truncates.len());
+        ensure!(truncates[0].accepted, "the model has refused to truncate");
+        Self::of_stormy(call, session, &[])
+    }
+
+    /// The same for a call on which things go wrong: the model is interrupted by noise, too, and
+    /// refuses to truncate; during `holds` the bridge waits for whether it is interrupted.
+    pub(crate) fn of_stormy(
+        call: &CallRecord,
+        session: &SessionRecord,
+        holds: &[Range<Duration>],
+    ) -> anyhow::Result<Self> {
         let items = items(call, session)?;
+        let (mut by_caller, mut false_barge_ins) = (None, Vec::new());
+        for n in 0..call.clears.len() {
+            let (barge_in, is_callers) = barge_in(call, session, &items, n)?;
+            if is_callers && by_caller.is_none() {
+                by_caller = Some(barge_in);
+            } else {
+                false_barge_ins.push(barge_in);
+            }
+        }
         Ok(Self {
             uplink: uplink(call, session)?,
-            downlink: downlink(call, session, &items),
+            downlink: downlink(call, session, &items, holds),
             replies: replies(call, session, &items)?,
-            barge_in: barge_in(call, session, &items)?,
+            barge_in: by_caller.context("nothing was cleared")?,
+            false_barge_ins,
             items: items.into_iter().map(|item| item.measured).collect(),
         })
+    }
+
+    /// All interruptions of the agent, the caller's first.
+    pub(crate) fn barge_ins(&self) -> impl Iterator<Item = &BargeIn> {
+        std::iter::once(&self.barge_in).chain(&self.false_barge_ins)
     }
 }
 
@@ -145,7 +187,8 @@ fn uplink(call: &CallRecord, session: &SessionRecord) -> anyhow::Result<Uplink> 
     let sent = resample(&call.caller, PHONE_RATE, MODEL_RATE);
     let got = resample(&session.input, session.input_rate_hz, MODEL_RATE);
     let mut lags = Vec::new();
-    let mut snrs = Vec::new();
+    let (mut snrs, mut intact_snrs) = (Vec::new(), Vec::new());
+    let gaps = gaps(call);
     for said in &call.said {
         let first = (said.first_sample * FINE) as usize;
         let end = first + (said.samples * FINE) as usize;
@@ -160,6 +203,14 @@ fn uplink(call: &CallRecord, session: &SessionRecord) -> anyhow::Result<Uplink> 
             MAX_LAG,
         );
         snrs.push(snr_db(reference, &got[first + lag..end + lag]));
+        let mut intact = [reference.to_vec(), got[first + lag..end + lag].to_vec()];
+        for samples in &mut intact {
+            for gap in &gaps {
+                let begin = gap.start.clamp(first, end) - first;
+                samples[begin..gap.end.clamp(first, end) - first].fill(0);
+            }
+        }
+        intact_snrs.push(snr_db(&intact[0], &intact[1]));
         lags.push(duration_of(lag as u64, MODEL_RATE));
     }
     Ok(Uplink {
@@ -169,7 +220,24 @@ fn uplink(call: &CallRecord, session: &SessionRecord) -> anyhow::Result<Uplink> 
         frames_in_flight,
         lag: lags.into_iter().max().context("the caller said nothing")?,
         snr_db: snrs,
+        intact_snr_db: intact_snrs,
     })
+}
+
+/// Where frames of the caller were lost or overtaken, with one frame before and two behind, into
+/// which what is put there may fade; in samples of [`MODEL_RATE`].
+fn gaps(call: &CallRecord) -> Vec<Range<usize>> {
+    let frame = 20 * MODEL_RATE as usize / 1_000;
+    let mut gaps = Vec::new();
+    let mut next = 0;
+    for sent in &call.sent {
+        let from = (sent.first_sample * FINE) as usize;
+        if from > next {
+            gaps.push(next.saturating_sub(frame)..from + 2 * frame);
+        }
+        next = next.max(from + (sent.samples * FINE) as usize);
+    }
+    gaps
 }
 
 /// An item with what is needed to trace its samples.
@@ -256,11 +324,33 @@ fn items(call: &CallRecord, session: &SessionRecord) -> anyhow::Result<Vec<Trace
         .collect()
 }
 
-fn downlink(call: &CallRecord, session: &SessionRecord, items: &[Traced]) -> Downlink {
+fn downlink(
+    call: &CallRecord,
+    session: &SessionRecord,
+    items: &[Traced],
+    holds: &[Range<Duration>],
+) -> Downlink {
     let mut added = Vec::new();
     let mut first_media = Vec::new();
-    let mut underruns = 0;
+    let (mut underruns, mut underrun, mut held) = (0, Duration::ZERO, Duration::ZERO);
     for item in items {
+        // First samples behind pauses made on purpose, and how long these were.
+        let mut pauses: Vec<(u64, Duration)> = Vec::new();
+        for pair in call.runs.windows(2) {
+            let (from, to, begins) = (pair[0].end(), pair[1].start, pair[1].first_sample);
+            if !(item.first_sample + 1..item.end_sample).contains(&begins) || pair[1].samples == 0 {
+                continue;
+            }
+            let pause = to.saturating_sub(from);
+            let is_hold = |hold: &Range<Duration>| hold.start < to && hold.end + AT_ONCE > from;
+            if holds.iter().any(is_hold) {
+                pauses.push((begins, pause));
+                held += pause;
+            } else {
+                underruns += 1;
+                underrun += pause;
+            }
+        }
         let mut ideal_end = Duration::ZERO;
         for delta in session
             .deltas
@@ -275,7 +365,9 @@ fn downlink(call: &CallRecord, session: &SessionRecord, items: &[Traced]) -> Dow
             if sample < item.end_sample
                 && let Some(heard) = call.heard_at(sample)
             {
-                added.push(heard.saturating_sub(ideal));
+                let before = pauses.iter().filter(|(begins, _)| *begins <= sample);
+                let paused: Duration = before.map(|(_, pause)| *pause).sum();
+                added.push(heard.saturating_sub(ideal + paused));
             }
         }
         let media = call
@@ -283,19 +375,13 @@ fn downlink(call: &CallRecord, session: &SessionRecord, items: &[Traced]) -> Dow
             .iter()
             .find(|media| media.first_sample == item.first_sample);
         first_media.extend(media.map(|media| media.time.saturating_sub(item.measured.first_delta)));
-        underruns += call
-            .runs
-            .iter()
-            .filter(|run| {
-                (item.first_sample + 1..item.end_sample).contains(&run.first_sample)
-                    && run.samples > 0
-            })
-            .count();
     }
     Downlink {
         added: Spread::of(added),
         first_media: Spread::of(first_media),
         underruns,
+        underrun,
+        held,
     }
 }
 
@@ -327,43 +413,47 @@ fn replies(
         .collect()
 }
 
+/// What came of the `n`-th clear, and whether the caller was the reason.
 fn barge_in(
     call: &CallRecord,
     session: &SessionRecord,
     items: &[Traced],
-) -> anyhow::Result<BargeIn> {
-    let clear = call.clears.first().context("nothing was cleared")?;
-    let truncate = session.truncates.first().context("nothing was truncated")?;
-    ensure!(
-        call.clears.len() == 1,
-        "cleared {} times",
-        call.clears.len()
-    );
-    ensure!(
-        session.truncates.len() == 1,
-        "truncated {} times",
-        session.truncates.len()
-    );
-    ensure!(truncate.accepted, "the model has refused to truncate");
-    let said = call
-        .said
+    n: usize,
+) -> anyhow::Result<(BargeIn, bool)> {
+    let clear = call.clears[n];
+    let next = call
+        .clears
+        .get(n + 1)
+        .map_or(Duration::MAX, |next| next.time);
+    // Both leave at once and arrive in any order. A truncation that is refused may be repeated.
+    let truncate = session
+        .truncates
         .iter()
-        .rfind(|said| said.start <= clear.time)
-        .context("cleared before the caller said anything")?;
-    let noticed = session
-        .speech
-        .iter()
-        .find(|change| change.started && change.time >= said.start)
-        .context("the model has not noticed the barge-in")?;
+        .filter(|truncate| truncate.time + AT_ONCE > clear.time && truncate.time + AT_ONCE < next)
+        .max_by_key(|truncate| (truncate.accepted, truncate.time))
+        .context("nothing was truncated")?;
+    let said = call.said.iter().rfind(|said| said.start <= clear.time);
+    let said = said.filter(|said| clear.time < said.end());
+    let started = session.speech.iter().filter(|change| change.started);
+    let noticed = match said {
+        Some(said) => started.clone().find(|change| change.time >= said.start),
+        None => started.clone().rfind(|change| change.time <= clear.time),
+    };
+    let noticed = noticed.context("the model has not noticed the barge-in")?;
     let item = items
         .iter()
         .find(|item| item.measured.id == truncate.item_id)
         .context("truncated an item that nobody has heard")?;
     let played = call.heard_samples(item.first_sample, item.end_sample);
-    Ok(BargeIn {
-        caller_started: said.start,
+    let barge_in = BargeIn {
+        caller_started: said.map_or(noticed.time, |said| said.start),
         noticed: noticed.time,
         cleared: clear.time,
+        silent: call
+            .runs
+            .iter()
+            .rfind(|run| run.start < clear.time)
+            .map_or(clear.time, Run::end),
         flushed: duration_of(clear.flushed_samples, PHONE_RATE),
         flushed_samples: {
             let first = (item.first_sample + played) as usize;
@@ -373,7 +463,8 @@ fn barge_in(
         item_id: truncate.item_id.clone(),
         audio_end_ms: truncate.audio_end_ms,
         played_ms: played as f64 * 1e3 / f64::from(PHONE_RATE),
-    })
+    };
+    Ok((barge_in, said.is_some()))
 }
 
 /// Samples of the rate at which signals are aligned per sample of the telephone.
@@ -382,3 +473,5 @@ const FINE: u64 = (MODEL_RATE / PHONE_RATE) as u64;
 const ALIGNED: usize = MODEL_RATE as usize;
 /// 20 ms: more would be a frame lost or doubled, which the noise then shows.
 const MAX_LAG: usize = MODEL_RATE as usize / 50;
+/// What leaves at once for two peers arrives at both within this.
+const AT_ONCE: Duration = Duration::from_millis(200);

@@ -3,24 +3,18 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
 };
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
-use trunkline_simulators::{
-    Clock, Log,
-    openai::{self, Answer, SessionRecord, Turn},
-    twilio::{self, CallRecord},
-};
+use trunkline_simulators::{openai::SessionRecord, twilio::CallRecord};
 
 use crate::{
-    Server, WallClock,
     analysis::Measured,
     checks::{self, Check},
-    conversation::Conversation,
-    progress, report,
+    conversation::{Conversation, THINKING},
+    report, scene,
+    stage::Stage,
 };
 
 /// What is played, and through what.
@@ -75,83 +69,16 @@ impl Call {
     /// When something cannot be started, or the server does not end when told to.
     pub async fn play(options: &Options) -> anyhow::Result<Self> {
         let conversation = Conversation::load(&options.speech)?;
-        let shows_progress = options.shows_progress;
-        let epoch = Instant::now();
-        let clock = Clock::from_epoch(epoch);
-        let wall = WallClock::since(epoch);
-        let log: Arc<Mutex<Vec<Value>>> = Arc::default();
-        let simulators = Log::to_fn({
-            let log = Arc::clone(&log);
-            move |line| {
-                if shows_progress {
-                    progress::simulator(line);
-                }
-                log.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(line.clone());
-            }
-        });
-
-        let model = openai::Server::bind(
-            "127.0.0.1:0",
-            openai::Options {
-                clock,
-                turns: turns(&conversation),
-                api_key: Some(KEY.to_owned()),
-                log: simulators.clone(),
-                ..openai::Options::default()
-            },
-        )
-        .await?;
-        let server = Server::start(
-            &options.server,
-            &[
-                "--public-url",
-                PUBLIC_URL,
-                "--openai-url",
-                &model.url(),
-                "--model-audio",
-                options.model_audio.name(),
-            ],
-            &[("TWILIO_AUTH_TOKEN", AUTH_TOKEN), ("OPENAI_API_KEY", KEY)],
-            {
-                let log = Arc::clone(&log);
-                move |mut line| {
-                    line["t"] = wall.seconds(&line).into();
-                    line["source"] = "server".into();
-                    if shows_progress {
-                        progress::server(&line);
-                    }
-                    log.lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(line);
-                }
-            },
-        )
-        .await?;
-        let twilio = twilio::call(twilio::Options {
-            clock,
-            webhook: format!("{PUBLIC_URL}/twilio/incoming-call"),
-            status_callback: Some(format!("{PUBLIC_URL}/twilio/call-status")),
-            connect_to: Some(server.address.to_string()),
-            auth_token: AUTH_TOKEN.to_owned(),
-            script: conversation.script(),
-            // A telephone line is never quite silent.
-            noise_dbfs: Some(-65.0),
-            time_limit: Duration::from_secs(60),
-            log: simulators,
-            ..twilio::Options::default()
-        })
-        .await;
-        server.stop().await?;
-        let mut sessions = model.shutdown().await;
+        let stage = Stage::set(options, &conversation, SPEED, Vec::new(), &[]).await?;
+        let twilio = stage
+            .call(1, conversation.script(THINKING), Vec::new())
+            .await;
+        let (mut sessions, log) = stage.strike().await?;
         ensure!(
             sessions.len() == 1,
             "{} sessions instead of one",
             sessions.len()
         );
-        let mut log = std::mem::take(&mut *log.lock().unwrap_or_else(PoisonError::into_inner));
-        log.sort_by(|a, b| seconds(a).total_cmp(&seconds(b)));
         Ok(Self {
             twilio,
             model: sessions.remove(0),
@@ -176,19 +103,37 @@ impl Call {
     /// As [`checks`](Self::checks), and when a file cannot be written.
     pub fn write(&self, directory: &Path) -> anyhow::Result<()> {
         // The records first: they are most needed when the rest fails.
+        self.write_records(directory)?;
+        let measured = Measured::of(&self.twilio, &self.model)?;
+        let picture = scene::picture(self, &measured).svg();
+        fs::write(directory.join("call.svg"), picture)?;
+        let checks = checks::all(self, &measured);
+        let page = report::markdown(self, &measured, &checks);
+        Ok(fs::write(directory.join("report.md"), page)?)
+    }
+
+    /// Writes `call.wav` and `call.jsonl`.
+    pub(crate) fn write_records(&self, directory: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(directory)?;
         self.twilio.write_wav(directory.join("call.wav"))?;
         let lines: String = self.log.iter().map(|line| format!("{line}\n")).collect();
-        fs::write(directory.join("call.jsonl"), lines).context("cannot write the log")?;
-        let measured = Measured::of(&self.twilio, &self.model)?;
-        let picture = report::picture(self, &measured).svg();
-        fs::write(directory.join("call.svg"), picture)?;
-        let checks = checks::all(self, &measured);
-        fs::write(
-            directory.join("report.md"),
-            report::markdown(self, &measured, &checks),
-        )?;
-        Ok(())
+        fs::write(directory.join("call.jsonl"), lines).context("cannot write the log")
+    }
+
+    /// Which of the agent's lines one of its items is: a line that was cut short is a beginning of it.
+    pub(crate) fn line_of(&self, item_id: &str) -> usize {
+        let words = self.words_of(item_id);
+        let mut lines = self.conversation.agent.iter();
+        let line = lines.position(|line| line.text.starts_with(words));
+        line.unwrap_or_default()
+    }
+
+    /// The words of one of the agent's items, as the server logged them.
+    pub(crate) fn words_of(&self, item_id: &str) -> &str {
+        self.server_lines("transcript")
+            .filter(|line| line["item_id"] == item_id && line["is_final"] == true)
+            .find_map(|line| line["text"].as_str())
+            .unwrap_or_default()
     }
 
     /// Lines of the server's log, with `event` as their name.
@@ -199,27 +144,5 @@ impl Call {
     }
 }
 
-/// The agent greets, then answers turn by turn.
-fn turns(conversation: &Conversation) -> Vec<Turn> {
-    let answers = conversation
-        .agent
-        .iter()
-        .map(|line| Answer::speech(line.speech.clone(), &line.text));
-    let users = std::iter::once(None).chain(conversation.caller.iter().map(Some));
-    users
-        .zip(answers)
-        .map(|(user, answer)| match user {
-            Some(line) => Turn::new(&line.text, answer),
-            None => Turn::unasked(answer),
-        })
-        .collect()
-}
-
-/// When `line` of the log was written, in seconds of the call's clock.
-pub(crate) fn seconds(line: &Value) -> f64 {
-    line["t"].as_f64().unwrap_or_default()
-}
-
-const PUBLIC_URL: &str = "https://demo.example.com";
-const AUTH_TOKEN: &str = "0123456789abcdef0123456789abcdef";
-const KEY: &str = "sk-demo";
+/// About that of the service.
+const SPEED: f64 = 8.0;

@@ -47,6 +47,7 @@ pub(crate) fn all(call: &Call, measured: &Measured) -> Vec<Check> {
         replies,
         items,
         barge_in,
+        ..
     } = measured;
     let (lag_up, lag_down) = match call.model_audio {
         ModelAudio::Pcm24k => (
@@ -171,28 +172,29 @@ pub(crate) fn all(call: &Call, measured: &Measured) -> Vec<Check> {
     ]
 }
 
-/// Final transcripts that the server logged, in the order of their items.
+/// Final transcripts that the server logged, in the order of their items, without blank ones.
 pub(crate) fn transcripts(call: &Call, speaker: &str) -> Vec<String> {
     call.server_lines("transcript")
         .filter(|line| line["speaker"] == speaker && line["is_final"] == true)
         .filter_map(|line| Some(line["text"].as_str()?.to_owned()))
+        .filter(|text| !text.is_empty())
         .collect()
 }
 
-fn refused(call: &Call) -> u64 {
+pub(crate) fn refused(call: &Call) -> u64 {
     call.server_lines("stream_closed")
         .map(|line| line["messages_refused"].as_u64().unwrap_or(u64::MAX))
         .sum()
 }
 
-fn count_with(first: Option<&String>, count: usize) -> String {
+pub(crate) fn count_with(first: Option<&String>, count: usize) -> String {
     match first {
         Some(first) => format!("{count}, the first: {first}"),
         None => count.to_string(),
     }
 }
 
-fn equal<T: PartialEq + fmt::Debug>(name: &'static str, found: &T, wanted: &T) -> Check {
+pub(crate) fn equal<T: PartialEq + fmt::Debug>(name: &'static str, found: &T, wanted: &T) -> Check {
     Check {
         name,
         found: format!("{found:?}"),
@@ -201,7 +203,7 @@ fn equal<T: PartialEq + fmt::Debug>(name: &'static str, found: &T, wanted: &T) -
     }
 }
 
-fn alike(name: &'static str, found: &[String], wanted: &[Line]) -> Check {
+pub(crate) fn alike(name: &'static str, found: &[String], wanted: &[Line]) -> Check {
     let count = wanted.len();
     let is_met = found.iter().eq(wanted.iter().map(|line| &line.text));
     Check {
@@ -216,7 +218,7 @@ fn alike(name: &'static str, found: &[String], wanted: &[Line]) -> Check {
     }
 }
 
-fn at_most(name: &'static str, found: Duration, most_ms: u64) -> Check {
+pub(crate) fn at_most(name: &'static str, found: Duration, most_ms: u64) -> Check {
     Check {
         name,
         found: format!("{:.2} ms", found.as_secs_f64() * 1e3),
@@ -225,7 +227,7 @@ fn at_most(name: &'static str, found: Duration, most_ms: u64) -> Check {
     }
 }
 
-fn at_least(name: &'static str, found_db: f64, least_db: f64) -> Check {
+pub(crate) fn at_least(name: &'static str, found_db: f64, least_db: f64) -> Check {
     Check {
         name,
         found: format!("{found_db:.1} dB"),

@@ -34,21 +34,22 @@ impl Conversation {
         })
     }
 
-    /// The caller's part: waits for the agent to finish, but speaks over the third answer.
-    pub(crate) fn script(&self) -> Vec<Step> {
+    /// The caller's part: waits for the agent to finish, which is when it was silent for as long as
+    /// the caller is `thinking`, but speaks over the third answer.
+    pub(crate) fn script(&self, thinking: Duration) -> Vec<Step> {
         let mut steps = Vec::new();
         for (n, line) in self.caller.iter().enumerate() {
             steps.push(Step::WaitAgentStarts);
             steps.push(if n == INTERRUPTED {
                 Step::WaitAgentHeard(HEARD_BEFORE_BARGE_IN)
             } else {
-                Step::WaitAgentSilent(THINKING)
+                Step::WaitAgentSilent(thinking)
             });
             steps.push(Step::Say(line.speech.clone()));
         }
         steps.extend([
             Step::WaitAgentStarts,
-            Step::WaitAgentSilent(THINKING),
+            Step::WaitAgentSilent(thinking),
             Step::HangUp,
         ]);
         steps
@@ -74,4 +75,4 @@ pub(crate) const INTERRUPTED: usize = 2;
 /// In the middle of a word, some 50 ms before the model can notice.
 const HEARD_BEFORE_BARGE_IN: Duration = Duration::from_millis(1_650);
 /// More than the longest pause within a line, so that nobody is interrupted by mistake.
-const THINKING: Duration = Duration::from_millis(500);
+pub(crate) const THINKING: Duration = Duration::from_millis(500);

@@ -1,5 +1,6 @@
 //! One call through the bridge server, between a simulated Twilio and a simulated model: played,
-//! measured and checked. The program of this package shows it, the server's tests rely on it.
+//! measured and checked, in calm and in a [`Storm`]. The program of this package shows it, the
+//! server's tests rely on it.
 
 mod analysis;
 mod call;
@@ -7,10 +8,17 @@ mod checks;
 mod conversation;
 mod picture;
 mod progress;
+mod reaction;
 mod report;
+mod scene;
 mod server;
 mod signal;
+mod stage;
+mod storm;
+mod storm_checks;
+mod storm_report;
 
 pub use call::{Call, ModelAudio, Options};
 pub use checks::Check;
 pub use server::{Server, WallClock};
+pub use storm::Storm;

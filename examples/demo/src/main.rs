@@ -8,28 +8,39 @@ use std::{
 
 use anyhow::ensure;
 use clap::{Parser, ValueEnum};
-use trunkline_demo::{Call, ModelAudio, Options};
+use trunkline_demo::{Call, ModelAudio, Options, Storm};
 
 /// Plays a conversation of three turns and one barge-in through the bridge server, measures it,
-/// and fails if anything about it is wrong.
+/// and fails if anything about it is wrong; in a storm, if more is wrong than a storm excuses.
 ///
 /// Leaves call.wav (left: the caller, right: the agent as heard), call.jsonl (the merged log),
 /// call.svg and report.md.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
+    /// What is played
+    #[arg(value_enum, default_value_t = Play::Call)]
+    play: Play,
     /// The server's program [default: trunkline-bridge-server beside this one]
     #[arg(long)]
     server: Option<PathBuf>,
-    /// Where the results go
-    #[arg(long, default_value = "demo-output")]
-    output: PathBuf,
+    /// Where the results go [default: demo-output, demo-output/storm]
+    #[arg(long)]
+    output: Option<PathBuf>,
     /// Audio format between the server and the model
     #[arg(long, value_enum, default_value_t = Audio::Pcm24k)]
     model_audio: Audio,
     /// WAV files and their words [default: those that come with the source]
     #[arg(long)]
     speech: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Play {
+    /// The conversation, on a good day
+    Call,
+    /// The conversation while both peers and the network misbehave, then calls that break off
+    Storm,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -56,14 +67,29 @@ fn main() -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()?;
     let began = Instant::now();
-    let call = runtime.block_on(Call::play(&options))?;
-    println!("\n{:.1} s; measuring …\n", began.elapsed().as_secs_f64());
-    call.write(&arguments.output)?;
-    let checks = call.checks()?;
+    let told = || println!("\n{:.1} s; measuring …\n", began.elapsed().as_secs_f64());
+    let output = arguments.output.unwrap_or_else(|| match arguments.play {
+        Play::Call => "demo-output".into(),
+        Play::Storm => "demo-output/storm".into(),
+    });
+    let checks = match arguments.play {
+        Play::Call => {
+            let call = runtime.block_on(Call::play(&options))?;
+            told();
+            call.write(&output)?;
+            call.checks()?
+        }
+        Play::Storm => {
+            let storm = runtime.block_on(Storm::play(&options))?;
+            told();
+            storm.write(&output)?;
+            storm.checks()?
+        }
+    };
     for check in &checks {
         println!("{check}");
     }
-    println!("\nReport: {}", arguments.output.join("report.md").display());
+    println!("\nReport: {}", output.join("report.md").display());
     let all_good = checks.iter().all(|check| check.is_met);
     Ok(if all_good {
         ExitCode::SUCCESS

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::call::seconds;
+use crate::stage::seconds;
 
 /// Prints a line if `line`, of a simulator's log, is something a listener would notice.
 pub(crate) fn simulator(line: &Value) {

@@ -1,161 +1,23 @@
-//! The page and the picture.
+//! The page.
 
 use std::{fmt::Write, time::Duration};
 
 use serde_json::Value;
-use trunkline_simulators::audio::mulaw_decode;
 
-use crate::{
-    analysis::{Item, Measured},
-    call::{Call, seconds},
-    checks::Check,
-    picture::{Mark, Picture, Row, Span, Stretch, Track},
-};
+use crate::{analysis::Measured, call::Call, checks::Check, stage::seconds};
 
 /// The call as a page of Markdown.
 pub(crate) fn markdown(call: &Call, measured: &Measured, checks: &[Check]) -> String {
     let mut page = String::new();
     // Writing to a string does not fail.
-    let _ = write(&mut page, call, measured, checks);
+    let _ = write(&mut page, "One call, measured", call, measured, checks);
     page
 }
 
-/// Both waveforms, the whole call and the barge-in enlarged.
-pub(crate) fn picture<'a>(call: &'a Call, measured: &Measured) -> Picture<'a> {
-    let conversation = &call.conversation;
-    let start = call.twilio.started.as_secs_f64();
-    let barge_in = &measured.barge_in;
-    let speech = &call.model.speech;
-    let hears = speech
-        .iter()
-        .filter(|change| change.started)
-        .map(|change| {
-            let stopped = speech
-                .iter()
-                .find(|other| !other.started && other.item_id == change.item_id)
-                .map_or(call.twilio.ended, |other| other.time);
-            span(change.time, stopped, "")
-        })
-        .collect();
-    let lines = |from: fn(&Item) -> Duration, to: fn(&Item) -> Duration| -> Vec<Span> {
-        let words = conversation.agent.iter().map(|line| line.text.as_str());
-        let words = words.chain(std::iter::repeat(""));
-        measured
-            .items
-            .iter()
-            .zip(words)
-            .map(|(item, text)| span(from(item), to(item), text))
-            .collect()
-    };
-    let rows = vec![
-        Row {
-            name: "caller speaks",
-            colour: "#9ec5e8",
-            spans: call
-                .twilio
-                .said
-                .iter()
-                .zip(&conversation.caller)
-                .map(|(said, line)| span(said.start, said.end(), &line.text))
-                .collect(),
-        },
-        Row {
-            name: "model hears speech",
-            colour: "#f3d38a",
-            spans: hears,
-        },
-        Row {
-            name: "model sends speech",
-            colour: "#d9b8e8",
-            spans: lines(|item| item.first_delta, |item| item.last_delta),
-        },
-        Row {
-            name: "caller hears",
-            colour: "#a9d8a4",
-            spans: lines(|item| item.heard_from, |item| item.heard_to),
-        },
-    ];
-
-    let mut marks = Vec::new();
-    for change in speech {
-        let (label, colour) = if change.started {
-            ("speech started", "#a86b00")
-        } else {
-            ("speech stopped", "#7a6a3a")
-        };
-        marks.push(mark(change.time, label, colour, false));
-    }
-    for (n, item) in measured.items.iter().enumerate() {
-        marks.push(mark(
-            item.heard_from,
-            format!("line {n} heard"),
-            "#2d7a27",
-            false,
-        ));
-    }
-    marks.push(mark(
-        barge_in.caller_started,
-        "caller begins to speak",
-        "#1f5f99",
-        true,
-    ));
-    let flushed = format!(
-        "barge-in: clear, {} ms thrown away",
-        barge_in.flushed.as_millis()
-    );
-    marks.push(mark(barge_in.cleared, flushed, "#c00000", false));
-    let truncated = format!("truncation at {} ms", barge_in.audio_end_ms);
-    marks.push(mark(barge_in.truncated, truncated, "#c05000", false));
-
-    let unheard = &call.twilio.received_mulaw[barge_in.flushed_samples.clone()];
-    let unheard = unheard.iter().map(|&code| mulaw_decode(code)).collect();
-    let around = barge_in.caller_started.as_secs_f64() - 0.25;
-    Picture {
-        title: format!(
-            "One call through the bridge: {:.1} s, {} turns, one barge-in",
-            call.twilio
-                .ended
-                .saturating_sub(call.twilio.started)
-                .as_secs_f64(),
-            call.twilio.said.len(),
-        ),
-        tracks: vec![
-            Track {
-                name: "caller",
-                colour: "#2f74b5",
-                start,
-                samples: &call.twilio.caller,
-                unheard: None,
-            },
-            Track {
-                name: "agent as heard",
-                colour: "#3c9135",
-                start,
-                samples: &call.twilio.heard,
-                unheard: Some((barge_in.cleared.as_secs_f64(), unheard)),
-            },
-        ],
-        rows,
-        marks,
-        stretches: vec![
-            Stretch {
-                title: "The call".to_owned(),
-                from: start,
-                to: call.twilio.ended.as_secs_f64(),
-                is_enlarged: false,
-            },
-            Stretch {
-                title: "The barge-in, enlarged".to_owned(),
-                from: around,
-                to: barge_in.truncated.as_secs_f64() + 0.25,
-                is_enlarged: true,
-            },
-        ],
-    }
-}
-
-fn write(
+/// Writes the whole page.
+pub(crate) fn write(
     page: &mut String,
+    title: &str,
     call: &Call,
     measured: &Measured,
     checks: &[Check],
@@ -166,6 +28,7 @@ fn write(
         replies,
         items,
         barge_in,
+        ..
     } = measured;
     let failed = checks.iter().filter(|check| !check.is_met).count();
     let verdict = match failed {
@@ -174,7 +37,7 @@ fn write(
     };
     writeln!(
         page,
-        "# One call, measured\n\n{verdict} Audio to and from the model: `{}`. Call {:.1} s; listen to [call.wav](call.wav) \
+        "# {title}\n\n{verdict} Audio to and from the model: `{}`. Call {:.1} s; listen to [call.wav](call.wav) \
          (left: the caller, right: what the caller heard).\n\n![Both waveforms with the events](call.svg)\n",
         call.model_audio.name(),
         call.twilio
@@ -277,7 +140,8 @@ fn write(
         "## Sound\n\nNoise below the signal, 0–2.85 kHz, after alignment: what the model got against what the caller's telephone sent; \
          what the caller heard (μ-law included) against what the model made.\n\n| line | caller → model | model → caller | made | heard |\n|---:|---:|---:|---:|---:|"
     )?;
-    for (n, item) in items.iter().enumerate() {
+    for item in items {
+        let n = call.line_of(&item.id);
         let up = match n.checked_sub(1).and_then(|n| uplink.snr_db.get(n)) {
             Some(snr) => format!("{snr:.1} dB"),
             None => "(greeting)".to_owned(),
@@ -323,12 +187,13 @@ fn write(
 
 /// Who said what, by the time it sounded. Of an interrupted line, what was heard.
 fn transcript(call: &Call, measured: &Measured) -> Vec<(Duration, Duration, &'static str, String)> {
-    let texts = |speaker| crate::checks::transcripts(call, speaker).into_iter();
     let mut lines = Vec::new();
-    for (said, text) in call.twilio.said.iter().zip(texts("caller")) {
+    let texts = crate::checks::transcripts(call, "caller");
+    for (said, text) in call.twilio.said.iter().zip(texts) {
         lines.push((said.start, said.end(), "caller", text));
     }
-    for (item, text) in measured.items.iter().zip(texts("agent")) {
+    for item in &measured.items {
+        let text = call.words_of(&item.id).to_owned();
         let interrupted = call
             .server_lines("barge_in")
             .find(|line| line["item_id"] == *item.id);
@@ -376,7 +241,8 @@ fn time_line(call: &Call, measured: &Measured) -> Vec<(f64, &'static str, String
             add(done, "model", format!("response {n} {}", response.status));
         }
     }
-    for (n, item) in measured.items.iter().enumerate() {
+    for item in &measured.items {
+        let n = call.line_of(&item.id);
         let heard = format!("has heard {:.2} s of line {n}", item.heard.as_secs_f64());
         add(
             item.first_delta,
@@ -390,17 +256,12 @@ fn time_line(call: &Call, measured: &Measured) -> Vec<(f64, &'static str, String
         );
         add(item.heard_to, "caller", heard);
     }
-    let barge_in = &measured.barge_in;
-    add(
-        barge_in.cleared,
-        "Twilio",
-        format!("clear: {} thrown away", ms(barge_in.flushed)),
-    );
-    add(
-        barge_in.truncated,
-        "model",
-        format!("truncate the line at {} ms", barge_in.audio_end_ms),
-    );
+    for barge_in in measured.barge_ins() {
+        let flushed = format!("clear: {} thrown away", ms(barge_in.flushed));
+        add(barge_in.cleared, "Twilio", flushed);
+        let truncated = format!("truncate the line at {} ms", barge_in.audio_end_ms);
+        add(barge_in.truncated, "model", truncated);
+    }
     add(call.twilio.ended, "Twilio", "the call is over".to_owned());
     for event in ["session_ready", "barge_in", "stream_closed"] {
         line.extend(call.server_lines(event).map(|entry| {
@@ -415,23 +276,6 @@ fn time_line(call: &Call, measured: &Measured) -> Vec<(f64, &'static str, String
     line
 }
 
-fn ms(time: Duration) -> String {
+pub(crate) fn ms(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1e3)
-}
-
-fn span(from: Duration, to: Duration, label: &str) -> Span {
-    Span {
-        from: from.as_secs_f64(),
-        to: to.as_secs_f64(),
-        label: label.to_owned(),
-    }
-}
-
-fn mark(at: Duration, label: impl Into<String>, colour: &'static str, is_detail: bool) -> Mark {
-    Mark {
-        at: at.as_secs_f64(),
-        label: label.into(),
-        colour,
-        is_detail,
-    }
 }

@@ -1,6 +1,7 @@
 //! The bridge server as a process of its own.
 
 use std::{
+    fs,
     net::SocketAddr,
     path::Path,
     process::Stdio,
@@ -15,7 +16,7 @@ use tokio::{
     process::{Child, Command},
     sync::oneshot,
     task::JoinHandle,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 /// A running bridge server; killed when dropped.
@@ -76,6 +77,32 @@ impl Server {
         })
     }
 
+    /// What the server holds now; `None` where the system does not tell.
+    pub(crate) fn resources(&self) -> Option<Resources> {
+        let directory = Path::new("/proc").join(self.child.id()?.to_string());
+        let status = fs::read_to_string(directory.join("status")).ok()?;
+        let resident = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kilobytes: u64 = resident.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(Resources {
+            descriptors: fs::read_dir(directory.join("fd")).ok()?.count(),
+            memory_bytes: kilobytes << 10,
+        })
+    }
+
+    /// The same once it holds no more descriptors than it did `before`, or after 3 s.
+    pub(crate) async fn settled(&self, before: Option<Resources>) -> Option<Resources> {
+        for _ in 0..150 {
+            let now = self.resources()?;
+            if now.descriptors <= before?.descriptors {
+                break;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        self.resources()
+    }
+
     /// Sends SIGTERM.
     ///
     /// # Errors
@@ -110,6 +137,15 @@ impl Server {
         ensure!(status.success(), "the server ended with {status}");
         self.reader.await?
     }
+}
+
+/// What a process holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Resources {
+    /// Open files and sockets.
+    pub(crate) descriptors: usize,
+    /// Resident.
+    pub(crate) memory_bytes: u64,
 }
 
 /// Turns the wall clock of the server's log into time since an instant of this process.

@@ -13,12 +13,16 @@
 //! services.
 
 pub mod audio;
+mod breaker;
 mod clock;
+mod fault;
 mod log;
+mod network;
 pub mod openai;
 mod random;
 pub mod twilio;
 
 pub use audio::Speech;
 pub use clock::Clock;
+pub use fault::{FaultKind, Times, Window};
 pub use log::Log;

@@ -392,7 +392,7 @@ async fn a_client_that_leaves_is_recorded_and_a_shutdown_tells_the_others() {
 #[tokio::test]
 async fn faults_happen_where_they_are_put() {
     let turn = Turn::unasked(Answer::speech(tone(1_000), "Hello."));
-    let fault = |at, action| Fault { at, action };
+    let fault = |at, action| Fault::At { at, action };
     let faulty = |faults| Options {
         faults,
         ..options(vec![turn.clone()])

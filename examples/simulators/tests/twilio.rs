@@ -12,9 +12,9 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use trunkline_simulators::Speech;
 use trunkline_simulators::audio::{level_dbfs, mulaw_decode};
-use trunkline_simulators::twilio::{self, Ending, Options, Stall, Step, Uplink};
+use trunkline_simulators::twilio::{self, Ending, Fault, Options, Step};
+use trunkline_simulators::{Speech, Window};
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -438,19 +438,14 @@ async fn jitter_and_stalls_bunch_frames_without_losing_any() {
         }
     })
     .await;
-    let stall = Stall {
+    let stall = Window {
         at: ms(200),
         length: ms(300),
         every: None,
     };
-    let uplink = Uplink {
-        jitter: ms(30),
-        stalls: vec![stall],
-        seed: 3,
-    };
     let script = vec![Step::Pause(ms(800)), Step::HangUp];
     let record = twilio::call(Options {
-        uplink,
+        faults: vec![Fault::Jitter { max: ms(30) }, Fault::Stall(stall)],
         ..options(&app, script)
     })
     .await;

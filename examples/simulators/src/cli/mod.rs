@@ -1,6 +1,7 @@
 //! What the command line offers.
 
 mod openai;
+mod replay;
 mod twilio;
 
 use std::fs::File;
@@ -27,6 +28,7 @@ pub(crate) struct Cli {
 enum Command {
     Twilio(Box<twilio::Twilio>),
     Openai(Box<openai::OpenAi>),
+    Replay(replay::Replay),
 }
 
 impl Cli {
@@ -34,6 +36,7 @@ impl Cli {
         match self.command {
             Command::Twilio(command) => command.run().await,
             Command::Openai(command) => command.run().await,
+            Command::Replay(command) => command.run(),
         }
     }
 }

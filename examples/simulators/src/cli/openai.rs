@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -10,10 +11,8 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::Value;
 use trunkline_simulators::audio::write_wav;
-use trunkline_simulators::openai::{
-    Action, Answer, At, Fault, Options, Outcome, Server, SessionRecord, Turn,
-};
-use trunkline_simulators::{Clock, Speech};
+use trunkline_simulators::openai::{Answer, Fault, Options, Outcome, Server, SessionRecord, Turn};
+use trunkline_simulators::{Clock, FaultKind, Speech};
 
 use super::{LogArgs, milliseconds, range, seconds};
 
@@ -23,7 +22,7 @@ use super::{LogArgs, milliseconds, range, seconds};
 /// recordings. Runs until interrupted. The first line of the log, of kind "listening", holds the
 /// URL.
 #[derive(Debug, Args)]
-#[command(after_help = SCRIPT_HELP)]
+#[command(after_help = after_help())]
 pub(super) struct OpenAi {
     /// Address to listen at; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:8765", value_name = "ADDRESS")]
@@ -69,7 +68,10 @@ pub(super) struct OpenAi {
     /// end.
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
-    /// Seed of identifiers, lengths and delays.
+    /// Let something go wrong, besides the faults of the script; see below. Repeatable.
+    #[arg(long, value_name = "FAULT", value_parser = Fault::from_str)]
+    fault: Vec<Fault>,
+    /// Seed of identifiers, lengths, delays and faults.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
@@ -85,22 +87,31 @@ const SCRIPT_HELP: &str = r#"Script, paths relative to its own directory:
       {"user": "Thanks.", "failed": {"code": "server_error", "message": "The server had an error."}}
     ],
     "faults": [
-      {"sending": "response.output_audio.delta", "count": 9, "drop": true},
-      {"received": "session.update", "error": {"code": "rate_limit_exceeded", "message": "Slow."}},
-      {"sending": "response.done", "count": 2, "pause_ms": 1500},
-      {"received": "response.create", "close": {"code": 1011, "reason": "internal"}},
-      {"sending": "session.updated", "send": {"type": "surprise.event"}}
+      "drop:sending=response.output_audio.delta,count=9",
+      "error:received=session.update,code=rate_limit_exceeded,text=Slow.",
+      "pause:sending=response.done,count=2,for=1.5s",
+      "event:sending=session.updated,json={\"type\": \"surprise.event\"}",
+      "jitter:max=80ms"
     ]
   }
 The n-th "user" is the transcript of the n-th turn of the user; the n-th turn in the list is the
-n-th response, however it came about. The last one repeats."#;
+n-th response, however it came about. The last one repeats.
+
+WHEN in the faults below is at=TIME[,every=TIME], or sending=EVENT[,count=N] (just before the n-th
+server event of that type), or received=EVENT[,count=N] (just before the n-th client event of that
+type is acted upon). text= and json= come last and hold the rest."#;
+
+fn after_help() -> String {
+    format!("{SCRIPT_HELP}\n\n{}", FaultKind::help(Fault::KINDS))
+}
 
 impl OpenAi {
     pub(super) async fn run(self) -> Result<ExitCode> {
-        let (turns, faults) = match &self.script {
+        let (turns, mut faults) = match &self.script {
             Some(path) => read_script(path)?,
             None => (read_speech(&self.speech)?, Vec::new()),
         };
+        faults.extend(self.fault);
         ensure!(self.speed > 0.0, "--speed must be more than 0");
         let log = self.log.open()?;
         let clock = Clock::new();
@@ -211,7 +222,7 @@ fn read_script(path: &Path) -> Result<(Vec<Turn>, Vec<Fault>)> {
             .into_iter()
             .map(|turn| turn.read(directory))
             .collect();
-        let faults: Result<Vec<_>> = script.faults.into_iter().map(FaultEntry::read).collect();
+        let faults: Result<Vec<Fault>> = script.faults.iter().map(|text| text.parse()).collect();
         Ok((turns?, faults?))
     };
     read().with_context(|| format!("cannot read the script {}", path.display()))
@@ -222,7 +233,7 @@ fn read_script(path: &Path) -> Result<(Vec<Turn>, Vec<Fault>)> {
 struct ScriptFile {
     turns: Vec<TurnEntry>,
     #[serde(default)]
-    faults: Vec<FaultEntry>,
+    faults: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -284,75 +295,4 @@ struct ToolEntry {
 struct FailedEntry {
     code: String,
     message: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FaultEntry {
-    sending: Option<String>,
-    received: Option<String>,
-    #[serde(default = "one")]
-    count: usize,
-    #[serde(default)]
-    drop: bool,
-    #[serde(default)]
-    skip: bool,
-    close: Option<CloseEntry>,
-    error: Option<FailedEntry>,
-    send: Option<Value>,
-    send_text: Option<String>,
-    pause_ms: Option<u64>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CloseEntry {
-    code: u16,
-    #[serde(default)]
-    reason: String,
-}
-
-impl FaultEntry {
-    fn read(self) -> Result<Fault> {
-        let at = match (self.sending, self.received) {
-            (Some(event), None) => At::Sending {
-                event,
-                count: self.count,
-            },
-            (None, Some(event)) => At::Received {
-                event,
-                count: self.count,
-            },
-            _ => anyhow::bail!("a fault has either \"sending\" or \"received\""),
-        };
-        let mut actions = Vec::new();
-        actions.extend(self.drop.then_some(Action::Drop));
-        actions.extend(self.skip.then_some(Action::Skip));
-        actions.extend(self.close.map(|close| Action::Close {
-            code: close.code,
-            reason: close.reason,
-        }));
-        actions.extend(self.error.map(|error| Action::Error {
-            kind: "invalid_request_error".into(),
-            code: error.code,
-            message: error.message,
-        }));
-        actions.extend(self.send.map(Action::Send));
-        actions.extend(self.send_text.map(Action::SendText));
-        actions.extend(
-            self.pause_ms
-                .map(|ms| Action::Pause(Duration::from_millis(ms))),
-        );
-        ensure!(
-            actions.len() == 1,
-            "a fault does one thing, not {}",
-            actions.len()
-        );
-        let action = actions.remove(0);
-        Ok(Fault { at, action })
-    }
-}
-
-fn one() -> usize {
-    1
 }

@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use trunkline_simulators::twilio::{self, Ending, Options, Stall, Step, Uplink};
-use trunkline_simulators::{Clock, Speech};
+use trunkline_simulators::twilio::{self, Ending, Fault, Options, Step};
+use trunkline_simulators::{Clock, FaultKind, Speech};
 
 use super::{LogArgs, milliseconds, seconds};
 
@@ -18,7 +19,7 @@ use super::{LogArgs, milliseconds, seconds};
 /// keys as told, and plays what comes back in real time. Ends with 0 when the call went as
 /// scripted and the server broke no rule, else with 1.
 #[derive(Debug, Args)]
-#[command(after_help = STEPS_HELP)]
+#[command(after_help = after_help())]
 pub(super) struct Twilio {
     /// Public URL of the voice webhook, as it would be configured at Twilio.
     #[arg(long, value_name = "URL")]
@@ -60,12 +61,9 @@ pub(super) struct Twilio {
     /// Deliver callbacks late, out of order and some of them twice.
     #[arg(long)]
     unruly_callbacks: bool,
-    /// Delay each frame of the caller by up to this (ms).
-    #[arg(long, value_parser = milliseconds, default_value = "0", value_name = "MS")]
-    jitter: Duration,
-    /// Hold the caller's frames back: from AT for LENGTH, again EVERY (ms). Repeatable.
-    #[arg(long, value_parser = stall, value_name = "AT:LENGTH[:EVERY]")]
-    stall: Vec<Stall>,
+    /// Let something go wrong; see below. Repeatable.
+    #[arg(long, value_name = "FAULT", value_parser = Fault::from_str)]
+    fault: Vec<Fault>,
     /// Send noise of this level between words, instead of digital silence.
     #[arg(long, value_name = "DBFS", allow_negative_numbers = true)]
     noise: Option<f64>,
@@ -75,7 +73,7 @@ pub(super) struct Twilio {
     /// End the call after this long (s).
     #[arg(long, value_parser = seconds, default_value = "14400", value_name = "S")]
     time_limit: Duration,
-    /// Seed of identifiers, jitter and unruliness.
+    /// Seed of identifiers, faults and unruliness.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Write 8 kHz stereo: the caller left, what the caller hears right.
@@ -106,6 +104,10 @@ Example:
       --connect-to 127.0.0.1:8080 --wav call.wav \\
       wait-start wait-silent:700 say:hello.wav wait-start wait-silent:700 hang-up";
 
+fn after_help() -> String {
+    format!("{STEPS_HELP}\n\n{}", FaultKind::help(Fault::KINDS))
+}
+
 impl Twilio {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let defaults = Options::default();
@@ -123,11 +125,7 @@ impl Twilio {
             unruly_callbacks: self.unruly_callbacks,
             script: self.steps.into_iter().flat_map(|steps| steps.0).collect(),
             noise_dbfs: self.noise,
-            uplink: Uplink {
-                jitter: self.jitter,
-                stalls: self.stall,
-                seed: self.seed,
-            },
+            faults: self.fault,
             step_limit: self.step_limit,
             time_limit: self.time_limit,
             seed: self.seed,
@@ -177,18 +175,4 @@ fn steps(text: &str) -> Result<Steps> {
 
 fn is_key(digit: char) -> bool {
     "0123456789*#ABCD".contains(digit)
-}
-
-fn stall(text: &str) -> Result<Stall> {
-    let parts: Vec<_> = text.split(':').collect();
-    let (at, length, every) = match parts[..] {
-        [at, length] => (at, length, None),
-        [at, length, every] => (at, length, Some(milliseconds(every)?)),
-        _ => bail!("'{text}' is not AT:LENGTH or AT:LENGTH:EVERY"),
-    };
-    Ok(Stall {
-        at: milliseconds(at)?,
-        length: milliseconds(length)?,
-        every,
-    })
 }

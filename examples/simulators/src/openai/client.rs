@@ -80,7 +80,14 @@ impl Session {
         let content_index = natural(event, "content_index")?;
         let audio_end_ms = natural(event, "audio_end_ms")?;
         let held_ms = self.conversation.find(id).map_or(0, |item| item.held_ms());
-        let result = self.conversation.truncate(id, content_index, audio_end_ms);
+        let result = if self.troubles.refusals > 0 {
+            self.troubles.refusals -= 1;
+            let message =
+                format!("Audio content of {held_ms}ms is already shorter than {audio_end_ms}ms");
+            Err(ApiError::invalid_value("audio_end_ms", message))
+        } else {
+            self.conversation.truncate(id, content_index, audio_end_ms)
+        };
         let truncate = Truncate {
             time: self.options.clock.now(),
             item_id: id.to_owned(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
@@ -17,8 +18,9 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 
 use super::error::ApiError;
 use super::session::Session;
-use super::{Close, Options, SessionRecord};
+use super::{Close, Fault, Options, SessionRecord};
 use crate::Clock;
+use crate::breaker::Breaker;
 
 /// What a session hands to its connection.
 pub(super) enum Outgoing {
@@ -38,6 +40,16 @@ pub(super) async fn serve(
     stopped: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
+    if options
+        .faults
+        .iter()
+        .any(|fault| matches!(fault, Fault::SlowRead(_)))
+    {
+        let _ = SockRef::from(&stream).set_recv_buffer_size(SMALL_BUFFER);
+    }
+    let Ok((stream, breaker)) = Breaker::of(stream) else {
+        return;
+    };
     let mut client = Client::default();
     let config = WebSocketConfig::default()
         .read_buffer_size(16 << 10)
@@ -61,9 +73,11 @@ pub(super) async fn serve(
         Some((error, code)) => refuse(&options, &record, outgoing, source, error, code).await,
         None => {
             let model = client.model.unwrap_or_default();
-            Session::new(number, &model, options.clone(), record.clone(), outgoing)
-                .run(source, stopped)
-                .await;
+            let session = Session::new(number, &model, options.clone(), record.clone(), outgoing);
+            if session.run(source, stopped).await {
+                sender.abort();
+                breaker.reset();
+            }
         }
     }
     let _ = tokio::time::timeout(CLOSE_LIMIT, sender).await;
@@ -239,5 +253,7 @@ impl Client {
 
 /// Room for one append of 15 MiB in base64.
 const MAX_MESSAGE: usize = 24 << 20;
+/// So that a client soon notices that nobody reads; enough to catch up afterwards.
+const SMALL_BUFFER: usize = 32 << 10;
 const UPGRADE_LIMIT: Duration = Duration::from_secs(10);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);

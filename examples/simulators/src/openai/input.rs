@@ -10,7 +10,7 @@ use super::conversation::{Item, text};
 use super::error::ApiError;
 use super::record::{Append, SpeechChange};
 use super::session::{Session, Timer};
-use super::vad::{Change, Vad};
+use super::vad::{Change, Vad, is_noise};
 use crate::audio::{duration_of, samples_in};
 
 /// The input audio buffer.
@@ -28,8 +28,27 @@ pub(super) struct Input {
     start: usize,
     /// The detector with the position of its first sample.
     vad: Option<(usize, Vad)>,
-    /// The open turn: first position, prefix included, and its item.
-    turn: Option<(usize, String)>,
+    turn: Option<OpenTurn>,
+}
+
+/// A turn that is not over.
+struct OpenTurn {
+    /// First position, prefix included.
+    start: usize,
+    item_id: String,
+    /// Nobody has said anything yet: a fault began it.
+    is_false: bool,
+}
+
+/// What a turn holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// What the script says.
+    Words,
+    /// Nothing that has a transcript.
+    Noise,
+    /// Nothing at all: it was not spoken.
+    Silence,
 }
 
 impl Input {
@@ -46,8 +65,17 @@ impl Input {
         }
     }
 
+    pub(super) fn is_in_turn(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// Whether nobody has said anything yet in the open turn.
+    pub(super) fn is_in_false_turn(&self) -> bool {
+        self.turn.as_ref().is_some_and(|turn| turn.is_false)
+    }
+
     /// Position after the last sample.
-    fn end(&self) -> usize {
+    pub(super) fn end(&self) -> usize {
         self.forgotten + self.samples.len()
     }
 
@@ -61,6 +89,13 @@ impl Input {
         let start = start.max(self.forgotten) - self.forgotten;
         self.format
             .encode(&self.samples[start..(end - self.forgotten).max(start)])
+    }
+
+    /// Whether what is between two positions is loud but nobody's voice.
+    fn is_noise(&self, start: usize, end: usize) -> bool {
+        let at = |position: usize| position.max(self.forgotten) - self.forgotten;
+        let samples = &self.samples[at(start)..at(end).max(at(start))];
+        is_noise(samples, self.format.rate_hz())
     }
 
     fn reset_vad(&mut self) {
@@ -139,24 +174,42 @@ impl Session {
             first = *position;
             vad.listen(&samples, &mut changes);
         }
+        let late_by = self.troubles.late_vad;
         for change in changes {
-            match change {
-                Change::Started(at) => self.speech_started(first + at as usize),
-                Change::Stopped(at) => self.speech_stopped(first + at as usize),
+            if late_by.is_zero() {
+                self.turn_changed(first, change);
+            } else {
+                self.later(late_by, Timer::Vad(first, change));
             }
         }
         self.input.forget();
     }
 
-    fn speech_started(&mut self, at: usize) {
+    /// The detector, whose first sample was at position `first`, has noticed something.
+    pub(super) fn turn_changed(&mut self, first: usize, change: Change) {
+        match change {
+            Change::Started(at) => self.speech_started(first + at as usize, false),
+            Change::Stopped(at) => self.speech_stopped(first + at as usize),
+        }
+    }
+
+    pub(super) fn speech_started(&mut self, at: usize, is_false: bool) {
         let Some(detection) = self.config.turn_detection() else {
             return;
         };
+        if let Some(turn) = &mut self.input.turn {
+            turn.is_false = false;
+            return;
+        }
         let prefix = samples_in(detection.prefix, self.input.format.rate_hz());
         let start = at.saturating_sub(prefix).max(self.input.start);
         let item_id = self.new_id("item");
         let audio_ms = self.input.ms(start);
-        self.input.turn = Some((start, item_id.clone()));
+        self.input.turn = Some(OpenTurn {
+            start,
+            item_id: item_id.clone(),
+            is_false,
+        });
         self.cancel_timer(&Timer::Idle);
         self.speech_changed(true, audio_ms, &item_id);
         if detection.interrupt_response {
@@ -164,12 +217,18 @@ impl Session {
         }
     }
 
-    fn speech_stopped(&mut self, at: usize) {
-        let Some((start, item_id)) = self.input.turn.take() else {
+    pub(super) fn speech_stopped(&mut self, at: usize) {
+        let Some(turn) = self.input.turn.take() else {
             return;
         };
+        let OpenTurn { start, item_id, .. } = turn;
+        let held = match turn.is_false || self.input.is_noise(start, at) {
+            true => Held::Noise,
+            false => Held::Words,
+        };
         self.speech_changed(false, self.input.ms(at), &item_id);
-        self.commit(start, at, item_id, true);
+        self.commit(start, at, item_id, held);
+        self.repeats = held == Held::Noise;
         if self
             .config
             .turn_detection()
@@ -185,8 +244,8 @@ impl Session {
             true => ("input_audio_buffer.speech_started", "audio_start_ms"),
             false => ("input_audio_buffer.speech_stopped", "audio_end_ms"),
         };
-        self.send(kind, json!({ key: audio_ms, "item_id": item_id }));
-        let time = self.options.clock.now();
+        let sent = self.send(kind, json!({ key: audio_ms, "item_id": item_id }));
+        let Some(time) = sent else { return };
         let item_id = item_id.to_owned();
         self.record().speech.push(SpeechChange {
             time,
@@ -208,11 +267,11 @@ impl Session {
             return Err(ApiError::new("input_audio_buffer_commit_empty", message));
         }
         let item_id = match self.input.turn.take() {
-            Some((_, item_id)) => item_id,
+            Some(turn) => turn.item_id,
             None => self.new_id("item"),
         };
         self.input.reset_vad();
-        self.commit(start, end, item_id, true);
+        self.commit(start, end, item_id, Held::Words);
         Ok(())
     }
 
@@ -223,9 +282,9 @@ impl Session {
         self.send("input_audio_buffer.cleared", json!({}));
     }
 
-    /// Makes an item of the audio between two positions. Only a turn that was `spoken` takes a
-    /// transcript from the script.
-    fn commit(&mut self, start: usize, end: usize, item_id: String, spoken: bool) {
+    /// Makes an item of the audio between two positions. Only words take a transcript from the
+    /// script.
+    fn commit(&mut self, start: usize, end: usize, item_id: String, held: Held) {
         let format = self.input.format;
         self.input.start = end;
         let audio = self.input.audio(start, end);
@@ -245,16 +304,16 @@ impl Session {
             json!({ "previous_item_id": previous, "item_id": item_id }),
         );
         self.announce(&item_id);
-        if !spoken {
-            return;
-        }
-        let mut users = self
-            .options
-            .turns
-            .iter()
-            .filter_map(|turn| turn.user.clone());
-        let text = users.nth(self.user_turns).unwrap_or_default();
-        self.user_turns += 1;
+        let text = match held {
+            Held::Silence => return,
+            Held::Noise => String::new(),
+            Held::Words => {
+                let turns = self.options.turns.iter();
+                let mut users = turns.filter_map(|turn| turn.user.clone());
+                self.user_turns += 1;
+                users.nth(self.user_turns - 1).unwrap_or_default()
+            }
+        };
         if self.config.transcribes() {
             let (low, high) = self.options.transcription;
             let delay = self
@@ -308,7 +367,7 @@ impl Session {
             "item_id": item_id,
         });
         self.send("input_audio_buffer.timeout_triggered", fields);
-        self.commit(start, end, item_id, false);
+        self.commit(start, end, item_id, Held::Silence);
         self.respond(&json!({}), true);
     }
 

@@ -24,7 +24,7 @@
 //! ```
 //!
 //! Simpler than the service: voice detection goes by level (see [`Options`]), transcripts come
-//! from the script, token counts follow the published rates but are not a tokenizer's, and when
+//! from the script (blank for a turn that was all noise, after which the model says its last line again), token counts follow the published rates but are not a tokenizer's, and when
 //! voice detection ends a turn while a response still runs (`interrupt_response: false`) no
 //! response is created. `semantic_vad` is detection by level with longer silences. MCP,
 //! transcription sessions and WebRTC-only events are refused.
@@ -33,6 +33,7 @@ mod client;
 mod config;
 mod conversation;
 mod error;
+mod events;
 mod fault;
 mod handshake;
 mod input;
@@ -42,6 +43,7 @@ mod response;
 mod schema;
 mod script;
 mod session;
+mod trouble;
 mod usage;
 mod vad;
 
@@ -55,11 +57,12 @@ use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub use self::fault::{Action, At, Fault};
 pub use self::record::{
     Append, Close, Delete, Delta, ErrorRecord, EventRecord, ResponseRecord, SessionRecord,
     SpeechChange, Truncate,
 };
-pub use self::script::{Action, Answer, At, Fault, Outcome, Output, Turn};
+pub use self::script::{Answer, Outcome, Output, Turn};
 use crate::{Clock, Log};
 
 /// How the service behaves.
@@ -129,6 +132,7 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    options: Arc<Mutex<Arc<Options>>>,
     sessions: Arc<Mutex<Vec<Arc<Mutex<SessionRecord>>>>>,
     stop: watch::Sender<bool>,
     accepting: tokio::task::JoinHandle<()>,
@@ -151,9 +155,12 @@ impl Server {
             json!({ "url": url }),
         );
         let (stop, stopped) = watch::channel(false);
-        let accepting = tokio::spawn(accept(listener, options, sessions.clone(), stopped));
+        let options = Arc::new(Mutex::new(Arc::new(options)));
+        let accepting = accept(listener, options.clone(), sessions.clone(), stopped);
+        let accepting = tokio::spawn(accepting);
         Ok(Self {
             address,
+            options,
             sessions,
             stop,
             accepting,
@@ -168,6 +175,15 @@ impl Server {
     /// What a client connects to, without the `model` query.
     pub fn url(&self) -> String {
         format!("ws://{}/v1/realtime", self.address)
+    }
+
+    /// Changes the faults of the sessions that open from now on.
+    pub fn set_faults(&self, faults: Vec<Fault>) {
+        let mut options = self
+            .options
+            .lock()
+            .unwrap_or_else(|broken| broken.into_inner());
+        Arc::make_mut(&mut options).faults = faults;
     }
 
     /// The records of all connections so far, in order of arrival.
@@ -204,11 +220,10 @@ impl Drop for Server {
 
 async fn accept(
     listener: TcpListener,
-    options: Options,
+    options: Arc<Mutex<Arc<Options>>>,
     sessions: Arc<Mutex<Vec<Arc<Mutex<SessionRecord>>>>>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let options = Arc::new(options);
     let mut tasks = JoinSet::new();
     loop {
         let stream = tokio::select! {
@@ -223,6 +238,10 @@ async fn accept(
             Some(_) = tasks.join_next() => continue,
             _ = stopped.changed() => break,
         };
+        let options = options
+            .lock()
+            .unwrap_or_else(|broken| broken.into_inner())
+            .clone();
         let record = Arc::new(Mutex::new(SessionRecord {
             opened: options.clock.now(),
             ..SessionRecord::default()
@@ -235,7 +254,7 @@ async fn accept(
         tasks.spawn(handshake::serve(
             stream,
             number,
-            options.clone(),
+            options,
             record,
             stopped.clone(),
         ));

@@ -9,10 +9,13 @@ use serde_json::{Value, json};
 
 use super::config::response_format;
 use super::conversation::Item;
+use super::fault::Fault;
 use super::plan::{Content, Emit, Part, Response, place};
 use super::record::{Delta, ResponseRecord};
 use super::script::{Answer, Outcome, Output};
 use super::session::{Session, Timer};
+use super::trouble::late_deltas;
+use crate::Speech;
 
 impl Session {
     /// The response that writes to the default conversation.
@@ -33,11 +36,15 @@ impl Session {
         let outside = request["conversation"] == "none";
         let options = self.options.clone();
         let answer = if outside {
-            Answer::speech(crate::Speech::new(Vec::new(), 24_000), "Out of band.")
+            Answer::speech(Speech::new(Vec::new(), 24_000), "Out of band.")
         } else {
+            if std::mem::take(&mut self.repeats) {
+                self.answered = self.answered.saturating_sub(1);
+            }
             let turn = options.turns.get(self.answered).or(options.turns.last());
             self.answered += 1;
-            turn.map(|turn| turn.answer.clone()).unwrap_or_default()
+            let answer = turn.map(|turn| turn.answer.clone()).unwrap_or_default();
+            self.failing(answer)
         };
         let format = match response_format(request) {
             Some(format) if !options.ignore_formats => format,
@@ -102,12 +109,16 @@ impl Session {
         }
         let now = options.clock.now();
         let begin = now + answer.latency.unwrap_or(options.latency);
+        let big_delta = options.faults.iter().rev().find_map(|fault| match *fault {
+            Fault::BigDelta { length } => Some((length, length)),
+            _ => None,
+        });
         // Also makes a speed of what is no number.
         let speed = answer.speed.unwrap_or(options.speed).max(MIN_SPEED);
         response.plan(
             begin,
             speed,
-            options.delta,
+            big_delta.unwrap_or(options.delta),
             options.odd_splits,
             &mut self.random,
         );
@@ -178,11 +189,15 @@ impl Session {
         if let Some(open) = response.open {
             self.close_item(&mut response, open, "incomplete");
         }
+        let late = late_deltas(&response, self.troubles.late_deltas);
         self.finish(
             response,
             "cancelled",
             json!({ "type": "cancelled", "reason": reason }),
         );
+        for fields in late {
+            self.send("response.output_audio.delta", fields);
+        }
         true
     }
 
@@ -271,7 +286,6 @@ impl Session {
         if let Some(item) = self.conversation.find(&item_id) {
             item.audio.extend_from_slice(&bytes);
         }
-        let time = self.sending_time();
         let width = response.format.bytes_per_sample();
         // A sample whose bytes are in two deltas counts with the second.
         let whole = range.start / width * width..range.end / width * width;
@@ -279,6 +293,10 @@ impl Session {
             true => response.format.decode(&audio[whole]),
             false => Vec::new(),
         };
+        let mut fields = place(response, index);
+        fields["delta"] = json!(BASE64_STANDARD.encode(bytes));
+        let sent = self.send("response.output_audio.delta", fields);
+        let Some(time) = sent else { return };
         {
             let mut record = self.record();
             record.deltas.push(Delta {
@@ -287,7 +305,7 @@ impl Session {
                 item_id: item_id.clone(),
                 content_index: 0,
                 first_byte: range.start as u64,
-                bytes: bytes.len() as u64,
+                bytes: range.len() as u64,
                 first_sample: (range.start / width) as u64,
                 end_sample: (range.end / width) as u64,
             });
@@ -300,9 +318,6 @@ impl Session {
                 record.first_delta.get_or_insert(time);
             }
         }
-        let mut fields = place(response, index);
-        fields["delta"] = json!(BASE64_STANDARD.encode(bytes));
-        self.send("response.output_audio.delta", fields);
     }
 
     /// Sends the `.done` events of an item.

@@ -1,8 +1,6 @@
-//! What the simulated model says, and what goes wrong.
+//! What the simulated model says.
 
 use std::time::Duration;
-
-use serde_json::Value;
 
 use crate::Speech;
 
@@ -124,81 +122,4 @@ pub enum Outcome {
         /// For people.
         message: String,
     },
-}
-
-/// Something that goes wrong, once.
-#[derive(Clone, Debug)]
-pub struct Fault {
-    /// When.
-    pub at: At,
-    /// What.
-    pub action: Action,
-}
-
-/// When a [`Fault`] happens. Events are counted from 1 within a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum At {
-    /// Just before this server event is sent.
-    Sending {
-        /// Its `type`.
-        event: String,
-        /// Which one of that type.
-        count: usize,
-    },
-    /// Just before this client event is acted upon.
-    Received {
-        /// Its `type`.
-        event: String,
-        /// Which one of that type.
-        count: usize,
-    },
-}
-
-impl At {
-    /// The `count`-th server event of type `event`.
-    pub fn sending(event: impl Into<String>, count: usize) -> Self {
-        Self::Sending {
-            event: event.into(),
-            count,
-        }
-    }
-
-    /// The `count`-th client event of type `event`.
-    pub fn received(event: impl Into<String>, count: usize) -> Self {
-        Self::Received {
-            event: event.into(),
-            count,
-        }
-    }
-}
-
-/// What a [`Fault`] does.
-#[derive(Clone, Debug)]
-pub enum Action {
-    /// Cuts the connection without a close frame; the event itself is lost.
-    Drop,
-    /// Closes the connection; the event itself is lost.
-    Close {
-        /// Close code.
-        code: u16,
-        /// Close reason.
-        reason: String,
-    },
-    /// Sends an `error` event first.
-    Error {
-        /// `error.type`
-        kind: String,
-        /// `error.code`
-        code: String,
-        /// `error.message`
-        message: String,
-    },
-    /// Sends this event first, as it is.
-    Send(Value),
-    /// Sends this text first, whatever it is.
-    SendText(String),
-    /// Neither reads nor sends for this long, then goes on.
-    Pause(Duration),
-    /// Loses the event.
-    Skip,
 }

@@ -17,7 +17,10 @@ use super::error::ApiError;
 use super::handshake::Outgoing;
 use super::input::Input;
 use super::plan::Response;
-use super::record::{Close, ErrorRecord, EventRecord, SessionRecord};
+use super::record::{Close, SessionRecord};
+use super::trouble::Troubles;
+use super::vad::Change;
+use crate::fault::Window;
 use crate::random::Random;
 
 /// A session in progress.
@@ -28,9 +31,13 @@ pub(super) struct Session {
     pub(super) responses: Vec<Response>,
     /// Responses of the default conversation so far.
     pub(super) answered: usize,
+    /// The last turn had no words in it: the next response says again what the last one said.
+    pub(super) repeats: bool,
     pub(super) conversation_id: String,
     pub(super) random: Random,
     number: u64,
+    pub(super) started: Duration,
+    pub(super) troubles: Troubles,
     record: Arc<Mutex<SessionRecord>>,
     pub(super) outgoing: mpsc::UnboundedSender<Outgoing>,
     pub(super) input: Input,
@@ -39,7 +46,7 @@ pub(super) struct Session {
     pub(super) counts: HashMap<(bool, String), usize>,
     pub(super) paused_until: Option<Duration>,
     pub(super) ending: Option<End>,
-    events: u64,
+    pub(super) events: u64,
     ids: u64,
 }
 
@@ -55,12 +62,20 @@ pub(super) enum Timer {
     Idle,
     Ping,
     Expire,
+    /// Of the fault with this index.
+    Fault(usize),
+    /// The voice detection noticed this before, counted from this sample.
+    Vad(usize, Change),
+    /// The voice detection takes nothing for speech.
+    FalseSpeech(Window),
+    FalseSpeechEnds,
 }
 
 /// Why a session is over.
 pub(super) enum End {
     Close(Close),
     Cut,
+    Reset,
 }
 
 impl Session {
@@ -94,9 +109,12 @@ impl Session {
             conversation: Conversation::default(),
             responses: Vec::new(),
             answered: 0,
+            repeats: false,
             conversation_id: format!("conv_{}", random.hex(21)),
+            troubles: Troubles::new(&options.faults, random.next()),
             random,
             number,
+            started: now,
             record,
             outgoing,
             user_turns: 0,
@@ -109,15 +127,16 @@ impl Session {
             options,
         };
         session.configure_input();
+        session.set_alarms();
         session
     }
 
-    /// Runs the session to its end.
+    /// Runs the session to its end; whether the connection is to be reset.
     pub(super) async fn run(
         mut self,
         mut source: impl Stream<Item = Result<Message, WsError>> + Unpin,
         mut stopped: watch::Receiver<bool>,
-    ) {
+    ) -> bool {
         let clock = self.options.clock;
         self.log("opened", json!({ "model": self.config.session["model"] }));
         let created = json!({ "session": self.config.session });
@@ -126,9 +145,13 @@ impl Session {
             if let Some(time) = self.paused_until.take() {
                 clock.until(time).await;
             }
+            let since = clock.now() - self.started;
+            let (is_deaf, until) = Window::state(&self.troubles.deaf, since);
+            let until = until.map(|until| self.started + until);
             tokio::select! {
                 () = clock.until_some(self.next_time()) => self.tick(),
-                message = source.next() => match message {
+                () = clock.until_some(until) => {}
+                message = source.next(), if !is_deaf => match message {
                     Some(Ok(message)) => self.receive(message),
                     Some(Err(_)) | None => {
                         self.ending = Some(End::Cut);
@@ -151,9 +174,10 @@ impl Session {
                 }
                 !by_server
             }
+            Some(End::Reset) => return true,
             _ => {
                 let _ = self.outgoing.send(Outgoing::Cut);
-                return;
+                return false;
             }
         };
         drop(self);
@@ -164,56 +188,7 @@ impl Session {
             })
             .await;
         }
-    }
-
-    /// Sends a server event; `fields` follow `type` and `event_id`.
-    pub(super) fn send(&mut self, kind: &str, fields: Value) {
-        if self.ending.is_some() || !self.faults(false, kind) {
-            return;
-        }
-        self.events += 1;
-        let mut event = json!({ "type": kind, "event_id": format!("event_{}", self.events) });
-        if let (Value::Object(event), Value::Object(fields)) = (&mut event, fields) {
-            event.extend(fields);
-        }
-        let _ = self
-            .outgoing
-            .send(Outgoing::Message(Message::text(event.to_string())));
-        let time = self.sending_time();
-        if kind == "response.output_audio.delta" {
-            shorten(&mut event, "delta");
-        } else if kind == "conversation.item.retrieved"
-            && let Some(part) = event.pointer_mut("/item/content/0")
-        {
-            shorten(part, "audio");
-        }
-        self.log("sent", json!({ "event": event }));
-        self.record().server_events.push(EventRecord {
-            time,
-            kind: kind.to_owned(),
-            event,
-        });
-    }
-
-    /// Sends an `error` event about the client event `event_id`.
-    pub(super) fn error(&mut self, error: ApiError, event_id: Option<&str>) {
-        let time = self.sending_time();
-        self.send("error", json!({ "error": error.to_json(event_id) }));
-        self.record().errors.push(ErrorRecord {
-            time,
-            code: error.code,
-            message: error.message,
-            param: error.param,
-        });
-    }
-
-    /// Closes the connection from this side.
-    pub(super) fn close(&mut self, code: u16, reason: &str) {
-        self.ending = Some(End::Close(Close {
-            code,
-            reason: reason.to_owned(),
-            by_server: true,
-        }));
+        false
     }
 
     /// When what is sent now leaves.
@@ -302,217 +277,16 @@ impl Session {
                     self.send("rate_limits.updated", json!({ "rate_limits": limits }));
                 }
                 Timer::Idle => self.idle(),
+                Timer::Fault(index) => self.alarm(index),
+                Timer::Vad(first, change) => self.turn_changed(first, change),
+                Timer::FalseSpeech(window) => self.false_speech(window),
+                Timer::FalseSpeechEnds => self.false_speech_ends(),
             }
         }
-    }
-
-    fn receive(&mut self, message: Message) {
-        match message {
-            Message::Text(text) => self.receive_text(&text),
-            Message::Binary(_) => {
-                let message = "Binary messages are not supported. Send JSON text.";
-                self.error(ApiError::new("invalid_event", message), None);
-            }
-            Message::Close(frame) => {
-                let (code, reason) = frame.map_or((1005, String::new()), |frame| {
-                    (frame.code.into(), frame.reason.to_string())
-                });
-                self.ending = Some(End::Close(Close {
-                    code,
-                    reason,
-                    by_server: false,
-                }));
-            }
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
-        }
-    }
-
-    fn receive_text(&mut self, text: &str) {
-        let time = self.options.clock.now();
-        let event: Value = match serde_json::from_str(text) {
-            Ok(event) => event,
-            Err(error) => {
-                let event = json!(text.chars().take(500).collect::<String>());
-                self.record().client_events.push(EventRecord {
-                    time,
-                    kind: String::new(),
-                    event,
-                });
-                let message = format!("Failed to parse the event as JSON: {error}");
-                self.error(ApiError::new("invalid_json", message), None);
-                return;
-            }
-        };
-        let kind = event["type"].as_str().unwrap_or_default().to_owned();
-        let mut kept = event.clone();
-        if kind == "input_audio_buffer.append" {
-            shorten(&mut kept, "audio");
-        }
-        self.log("received", json!({ "event": kept }));
-        self.record().client_events.push(EventRecord {
-            time,
-            kind: kind.clone(),
-            event: kept,
-        });
-        if !self.faults(true, &kind) {
-            return;
-        }
-        if let Err(error) = self.client_event(&kind, &event) {
-            let event_id = event["event_id"].as_str();
-            self.error(error, event_id);
-        }
-    }
-}
-
-/// Replaces base64 text by the number of bytes it holds.
-fn shorten(object: &mut Value, key: &str) {
-    if let Some(Value::String(text)) = object.get(key) {
-        let padding = text.bytes().rev().take_while(|&byte| byte == b'=').count();
-        object[key] = json!((text.len() / 4 * 3).saturating_sub(padding));
     }
 }
 
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
-mod tests {
-    use base64::prelude::{BASE64_STANDARD, Engine};
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::Speech;
-    use crate::openai::{Answer, Turn};
-
-    /// One of each kind of client event that is taken.
-    fn valid_events() -> Vec<Value> {
-        let message = json!({
-            "id": "msg_1", "type": "message", "role": "user",
-            "content": [{ "type": "input_text", "text": "Hi" }],
-        });
-        let call =
-            json!({ "type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}" });
-        let output = json!({ "type": "function_call_output", "call_id": "call_1", "output": "1" });
-        let detection = json!({ "type": "server_vad", "threshold": 0.4, "idle_timeout_ms": 6000 });
-        let session = json!({
-            "type": "realtime", "output_modalities": ["audio"], "max_output_tokens": "inf",
-            "audio": {
-                "input": { "format": { "type": "audio/pcmu" }, "turn_detection": detection },
-                "output": { "format": { "type": "audio/pcm", "rate": 24000 }, "voice": "marin" },
-            },
-        });
-        let loud = BASE64_STANDARD.encode([0x80; 800]);
-        let create = "conversation.item.create";
-        vec![
-            json!({ "type": "session.update", "event_id": "evt_1", "session": session }),
-            json!({ "type": "input_audio_buffer.append", "audio": loud }),
-            json!({ "type": "input_audio_buffer.commit" }),
-            json!({ "type": "input_audio_buffer.clear" }),
-            json!({ "type": create, "previous_item_id": "root", "item": message }),
-            json!({ "type": create, "item": call }),
-            json!({ "type": create, "item": output }),
-            json!({ "type": "conversation.item.retrieve", "item_id": "msg_1" }),
-            json!({
-                "type": "conversation.item.truncate", "item_id": "msg_1", "content_index": 0,
-                "audio_end_ms": 1,
-            }),
-            json!({ "type": "conversation.item.delete", "item_id": "msg_1" }),
-            json!({ "type": "response.create", "response": { "metadata": { "a": "b" } } }),
-            json!({ "type": "response.cancel" }),
-        ]
-    }
-
-    fn any_json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            any::<f64>().prop_map(Value::from),
-            ".{0,40}".prop_map(Value::from),
-            Just(json!("audio/pcma")),
-            Just(json!("root")),
-        ];
-        leaf.prop_recursive(3, 12, 4, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::btree_map("[a-z_]{1,8}", inner, 0..4)
-                    .prop_map(|map| map.into_iter().collect()),
-            ]
-        })
-    }
-
-    /// Replaces, or removes, the `at`-th value inside `event`.
-    fn damage(event: &mut Value, at: &mut usize, by: &Option<Value>) {
-        let children: Vec<&mut Value> = match event {
-            Value::Object(fields) => {
-                if let (None, true) = (by, *at < fields.len()) {
-                    let key = fields.keys().nth(*at).cloned().unwrap_or_default();
-                    fields.remove(&key);
-                    *at = usize::MAX;
-                    return;
-                }
-                fields.values_mut().collect()
-            }
-            Value::Array(values) => values.iter_mut().collect(),
-            _ => return,
-        };
-        for child in children {
-            match (&by, *at) {
-                (_, usize::MAX) => return,
-                (Some(by), 0) => {
-                    *child = by.clone();
-                    *at = usize::MAX;
-                }
-                _ => {
-                    *at -= usize::from(*at > 0);
-                    damage(child, at, by);
-                }
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(
-            std::env::var("TRUNKLINE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64)
-        ))]
-
-        #[test]
-        fn no_sequence_of_damaged_events_breaks_a_session(
-            events in prop::collection::vec(
-                (0_usize..12, prop::option::of((0_usize..20, prop::option::of(any_json())))),
-                1..40,
-            )
-        ) {
-            let turn = Turn::unasked(Answer::speech(Speech::new(vec![1; 2_400], 24_000), "Yes."));
-            let options = Arc::new(Options {
-                turns: vec![turn],
-                latency: Duration::ZERO,
-                ..Options::default()
-            });
-            let record = Arc::default();
-            let (outgoing, mut sent) = mpsc::unbounded_channel();
-            let mut session = Session::new(1, "gpt-realtime-2.1", options, record, outgoing);
-            let valid = valid_events();
-            for (event, damaged) in events {
-                let mut event = valid[event].clone();
-                if let Some((mut at, by)) = damaged {
-                    damage(&mut event, &mut at, &by);
-                }
-                let errors = session.record().errors.len();
-                let before = session.config.session.clone();
-                session.receive_text(&event.to_string());
-                session.tick();
-                if session.record().errors.len() > errors {
-                    prop_assert_eq!(&session.config.session, &before, "{}", event);
-                }
-                prop_assert!(session.ending.is_none());
-            }
-            let update = json!({ "type": "session.update", "session": { "type": "realtime" } });
-            session.receive_text(&update.to_string());
-            let kind = session.record().server_events.last().map(|it| it.kind.clone());
-            prop_assert_eq!(kind.as_deref(), Some("session.updated"));
-            while let Ok(message) = sent.try_recv() {
-                prop_assert!(matches!(message, Outgoing::Message(Message::Text(_))));
-            }
-        }
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! Voice detection by level.
 
-use crate::audio::level_dbfs;
+use crate::audio::{PHONE_RATE, level_dbfs};
 
 /// What was noticed, in samples of the input since the detector was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,22 @@ impl Vad {
     }
 }
 
+/// Whether `samples` are noise without a voice in it: neighbours at 8 kHz have nothing to do with
+/// each other. Vowels and tones, which are most of what a turn holds, are the opposite.
+pub(super) fn is_noise(samples: &[i16], rate_hz: u32) -> bool {
+    let step = (rate_hz / PHONE_RATE).max(1) as usize;
+    let correlation = |lag: usize| -> f64 {
+        let later = samples.get(lag * step..).unwrap_or_default();
+        let products = samples.iter().zip(later);
+        products.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+    };
+    let energy = correlation(0);
+    (1..=4).all(|lag| correlation(lag).abs() < NOISE_CORRELATION * energy)
+}
+
 const ONSET_BLOCKS: u64 = 3;
+/// White noise has 0, what was looked at of speech more than 0.5.
+const NOISE_CORRELATION: f64 = 0.3;
 
 #[cfg(test)]
 mod tests {
@@ -80,6 +95,7 @@ mod tests {
 
     use super::*;
     use crate::Speech;
+    use crate::random::Random;
 
     fn input() -> Vec<i16> {
         let tone = Speech::tone(400.0, -20.0, Duration::from_millis(300)).at(8_000);
@@ -139,5 +155,22 @@ mod tests {
             vad.listen(&[0; 3_200], &mut changes);
         }
         assert_eq!(changes.len(), 1, "pauses of 400 ms are part of the turn");
+    }
+
+    #[test]
+    fn noise_is_told_from_tones_at_both_rates() {
+        let mut random = Random::new(5);
+        let noise: Vec<i16> = (0..4_000)
+            .map(|_| (4_000.0 * (2.0 * random.unit() - 1.0)) as i16)
+            .collect();
+        let noise = Speech::new(noise, 8_000);
+        for rate in [8_000, 24_000] {
+            assert!(is_noise(&noise.at(rate), rate), "{rate}");
+            for frequency in [120.0, 440.0, 1_000.0, 2_000.0, 3_000.0] {
+                let tone = Speech::tone(frequency, -20.0, Duration::from_millis(300));
+                assert!(!is_noise(&tone.at(rate), rate), "{frequency} at {rate}");
+            }
+        }
+        assert!(!is_noise(&[0; 160], 8_000), "silence is no noise");
     }
 }

@@ -11,13 +11,14 @@ use super::record::{CallRecord, Ending, Request, Violation};
 use super::script::Caller;
 use super::stream::{self, StreamEnd};
 use super::twiml::{self, Verb};
-use super::{Options, http};
+use super::{Fault, Options, http};
 use crate::Clock;
 use crate::random::Random;
 
 /// A call in progress.
 pub(super) struct Call<'options> {
     pub(super) options: &'options Options,
+    /// Twilio's own, which may drift.
     pub(super) clock: Clock,
     pub(super) random: Random,
     pub(super) record: CallRecord,
@@ -34,16 +35,23 @@ impl<'options> Call<'options> {
     pub(super) fn new(options: &'options Options) -> Self {
         let mut random = Random::new(options.seed);
         let call_sid = format!("CA{}", random.hex(32));
+        let drift_ppm = options.faults.iter().rev().find_map(|fault| match *fault {
+            Fault::Drift { ppm } => Some(ppm),
+            _ => None,
+        });
+        let drift_ppm = drift_ppm.unwrap_or_default();
         Self {
-            clock: options.clock,
+            clock: options.clock.drifting(drift_ppm),
             random,
             record: CallRecord {
                 call_sid,
+                drift_ppm,
                 ..CallRecord::default()
             },
             caller: Caller::new(
                 options.script.clone(),
                 options.noise_dbfs,
+                &options.faults,
                 options.step_limit,
             ),
             player: Player::default(),
@@ -263,7 +271,8 @@ impl<'options> Call<'options> {
 
     /// Posts a webhook and records the exchange; `None` when there is no usable answer.
     async fn post(&mut self, url: &str, fields: Vec<(String, String)>) -> Option<String> {
-        let time = self.clock.now();
+        let clock = self.options.clock;
+        let time = clock.now();
         let token = self.random.hex(32);
         let connect_to = self.options.connect_to.as_deref();
         let auth_token = &self.options.auth_token;
@@ -272,7 +281,7 @@ impl<'options> Call<'options> {
         self.log("webhook", json!({ "url": url, "status": status }));
         self.record.requests.push(Request {
             time,
-            answered: self.clock.now(),
+            answered: clock.now(),
             url: url.to_owned(),
             idempotency_token: token,
             fields,
@@ -334,17 +343,12 @@ impl<'options> Call<'options> {
     pub(super) fn log(&self, kind: &str, fields: Value) {
         self.options
             .log
-            .report(self.clock.now(), "twilio", kind, fields);
+            .report(self.options.clock.now(), "twilio", kind, fields);
     }
 
     /// Waits for the callbacks and completes the record.
     async fn finish(self) -> CallRecord {
         let mut record = self.record;
-        for delivery in self.courier.finish().await {
-            record.requests.push(delivery.request);
-            record.violations.extend(delivery.violation);
-        }
-        record.requests.sort_by_key(|request| request.time);
         record.caller = self.caller.samples();
         record.said = self.caller.said;
         record.steps = self.caller.records;
@@ -354,6 +358,12 @@ impl<'options> Call<'options> {
         record.marks = self.player.marks;
         record.clears = self.player.clears;
         record.render_heard();
+        record.straighten(&self.clock);
+        for delivery in self.courier.finish().await {
+            record.requests.push(delivery.request);
+            record.violations.extend(delivery.violation);
+        }
+        record.requests.sort_by_key(|request| request.time);
         let fields = json!({ "ending": record.ending, "violations": record.violations.len() });
         self.options
             .log

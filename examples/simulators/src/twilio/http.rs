@@ -51,7 +51,7 @@ pub(super) async fn post(
 ) -> Result<Answer> {
     tokio::time::timeout(TIME_LIMIT, async {
         let url_parts = UrlParts::new(url)?;
-        let stream = url_parts.connect(connect_to).await?;
+        let stream = url_parts.connect(connect_to, None).await?;
         let (mut sender, connection) = Builder::new()
             .title_case_headers(true)
             .handshake(TokioIo::new(stream))
@@ -120,8 +120,13 @@ impl<'url> UrlParts<'url> {
         })
     }
 
-    /// Opens a TCP connection to `connect_to`, or else to the URL's own host.
-    pub(super) async fn connect(&self, connect_to: Option<&str>) -> Result<TcpStream> {
+    /// Opens a TCP connection to `connect_to`, or else to the URL's own host. `receive_buffer` is its
+    /// size in bytes, if not the system's choice.
+    pub(super) async fn connect(
+        &self,
+        connect_to: Option<&str>,
+        receive_buffer: Option<u32>,
+    ) -> Result<TcpStream> {
         let address = match connect_to {
             Some(address) => address.to_owned(),
             None if matches!(self.scheme, "https" | "wss") => bail!(
@@ -138,7 +143,7 @@ impl<'url> UrlParts<'url> {
             }
             None => format!("{}:80", self.authority),
         };
-        connect(&address)
+        connect(&address, receive_buffer)
             .await
             .with_context(|| format!("cannot connect to {address}"))
     }
@@ -146,7 +151,7 @@ impl<'url> UrlParts<'url> {
 
 /// Connects with a small send buffer: one that grows would hide for minutes that a server does
 /// not read.
-async fn connect(address: &str) -> Result<TcpStream> {
+async fn connect(address: &str, receive_buffer: Option<u32>) -> Result<TcpStream> {
     let mut result = Err(anyhow::anyhow!("the name has no address"));
     for address in tokio::net::lookup_host(address).await? {
         let socket = match address {
@@ -154,6 +159,9 @@ async fn connect(address: &str) -> Result<TcpStream> {
             SocketAddr::V6(_) => TcpSocket::new_v6()?,
         };
         socket.set_send_buffer_size(SEND_BUFFER)?;
+        if let Some(bytes) = receive_buffer {
+            socket.set_recv_buffer_size(bytes)?;
+        }
         socket.set_nodelay(true)?;
         match socket.connect(address).await {
             Ok(stream) => return Ok(stream),

@@ -36,24 +36,28 @@
 //! reports the first of a kind.
 
 mod call;
+mod connect;
 mod courier;
+mod echo;
+mod fault;
 mod http;
 mod message;
 mod player;
 mod record;
 mod script;
 mod stream;
+mod trouble;
 mod twiml;
 mod uplink;
 
 use std::time::Duration;
 
+pub use self::fault::Fault;
 pub use self::http::signature;
 pub use self::record::{
     CallRecord, Clear, Ending, Mark, Media, Request, Run, StepRecord, Violation,
 };
 pub use self::script::Step;
-pub use self::uplink::{Stall, Uplink};
 use crate::{Clock, Log};
 
 /// Who calls whom, and how.
@@ -88,20 +92,20 @@ pub struct Options {
     pub script: Vec<Step>,
     /// Level of what the caller's telephone sends between words; `None` = digital silence.
     pub noise_dbfs: Option<f64>,
-    /// How the network to the server behaves.
-    pub uplink: Uplink,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
     /// How long a waiting step may take.
     pub step_limit: Duration,
     /// How long the call may take, from the moment it is answered.
     pub time_limit: Duration,
-    /// Decides the identifiers and the order of unruly callbacks.
+    /// Decides the identifiers, whom faults meet, and the order of unruly callbacks.
     pub seed: u64,
     /// Where to report.
     pub log: Log,
 }
 
 impl Default for Options {
-    /// An inbound call over a perfect network by a caller who says nothing; no webhook yet.
+    /// An inbound call, on which nothing goes wrong, by a caller who says nothing; no webhook yet.
     fn default() -> Self {
         Self {
             clock: Clock::new(),
@@ -117,7 +121,7 @@ impl Default for Options {
             unruly_callbacks: false,
             script: Vec::new(),
             noise_dbfs: None,
-            uplink: Uplink::default(),
+            faults: Vec::new(),
             step_limit: Duration::from_secs(30),
             time_limit: Duration::from_secs(4 * 3_600),
             seed: 1,

@@ -93,12 +93,10 @@ impl Player {
         self.pending.front().map(|&(_, reached)| reached)
     }
 
-    /// Takes the next mark reached by `now`, to be echoed.
-    pub(super) fn echo(&mut self, now: Duration) -> Option<&Mark> {
+    /// Takes the next mark reached by `now`, to be echoed; its index in `marks`.
+    pub(super) fn reach(&mut self, now: Duration) -> Option<usize> {
         let (index, _) = self.pending.pop_front_if(|(_, reached)| *reached <= now)?;
-        let mark = &mut self.marks[index];
-        mark.echoed = Some(now);
-        Some(mark)
+        Some(index)
     }
 
     /// Samples that wait to be played at `now`.
@@ -185,13 +183,14 @@ mod tests {
     fn a_mark_comes_back_when_reached_and_at_once_when_nothing_plays() {
         let mut player = Player::default();
         player.mark(ms(5), "idle".into());
-        assert_eq!(player.echo(ms(5)).expect("due").name, "idle");
+        assert_eq!(player.reach(ms(5)), Some(0));
         player.media(ms(10), &[0; 800]).expect("room");
         player.mark(ms(12), "end".into());
         player.media(ms(20), &[0; 800]).expect("room");
         assert_eq!(player.next_mark(), Some(ms(110)));
-        assert!(player.echo(ms(109)).is_none());
-        let mark = player.echo(ms(110)).expect("due");
+        assert_eq!(player.reach(ms(109)), None);
+        let index = player.reach(ms(110)).expect("due");
+        let mark = &player.marks[index];
         assert_eq!((mark.at_sample, mark.flushed), (800, false));
     }
 
@@ -205,9 +204,9 @@ mod tests {
         player.mark(ms(1), "b".into());
         player.clear(ms(50));
         let echoed: Vec<_> = std::iter::from_fn(|| {
-            player
-                .echo(ms(50))
-                .map(|mark| (mark.name.clone(), mark.flushed))
+            let index = player.reach(ms(50))?;
+            let mark = &player.marks[index];
+            Some((mark.name.clone(), mark.flushed))
         })
         .collect();
         assert_eq!(
@@ -311,7 +310,8 @@ mod tests {
             let mut echoed = Vec::new();
             let mut collect = |player: &mut Player, until: u64| {
                 while let Some(at) = player.next_mark().filter(|&at| at <= time(until)) {
-                    let mark = player.echo(at).expect("due");
+                    let index = player.reach(at).expect("due");
+                    let mark = &player.marks[index];
                     let number: usize = mark.name.parse().expect("a number");
                     echoed.push((number, (at.as_micros() / 125) as u64, mark.flushed));
                 }

@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::player;
+use crate::Clock;
 use crate::audio::{PHONE_RATE, duration_of, samples_in, write_wav};
 use crate::clock::{seconds, seconds_opt};
 
@@ -32,7 +33,8 @@ pub struct CallRecord {
     pub ending: Ending,
     /// Requests made to the server and what came back, in the order sent.
     pub requests: Vec<Request>,
-    /// Media sent to the server (caller samples).
+    /// Media sent to the server (caller samples), in the order sent; faults leave some out, or send
+    /// them twice or late.
     pub sent: Vec<Media>,
     /// Media received from the server (agent samples), without what was refused as too much.
     pub received: Vec<Media>,
@@ -48,6 +50,11 @@ pub struct CallRecord {
     pub steps: Vec<StepRecord>,
     /// What the server did wrong, in Twilio's numbers.
     pub violations: Vec<Violation>,
+    /// Messages sent that Twilio would not send, because of a fault.
+    pub garbage: usize,
+    /// By how much Twilio's clock was fast, in parts per million. Times here are those of a clock
+    /// that is right; 8,000 samples took a little less than a second.
+    pub drift_ppm: f64,
     /// μ-law of all media received: index = agent sample.
     #[serde(skip)]
     pub received_mulaw: Vec<u8>,
@@ -67,7 +74,8 @@ impl CallRecord {
             .runs
             .iter()
             .find(|run| (run.first_sample..run.first_sample + run.samples).contains(&sample))?;
-        Some(run.start + duration_of(sample - run.first_sample, PHONE_RATE))
+        let since = duration_of(sample - run.first_sample, PHONE_RATE);
+        Some(run.start + since.div_f64(1.0 + self.drift_ppm * 1e-6))
     }
 
     /// How many of the agent samples `first..end` were played.
@@ -89,6 +97,31 @@ impl CallRecord {
         write_wav(path, PHONE_RATE, &[&self.caller, &self.heard])
     }
 
+    /// Turns the times of a clock that drifts into those of one that does not.
+    pub(super) fn straighten(&mut self, clock: &Clock) {
+        let media = self.sent.iter_mut().chain(&mut self.received);
+        let runs = self.runs.iter_mut().chain(&mut self.said);
+        let marks = self.marks.iter_mut();
+        let marks = marks.flat_map(|mark| mark.echoed.iter_mut().chain([&mut mark.received]));
+        let steps = self.steps.iter_mut();
+        let steps = steps.flat_map(|step| step.finished.iter_mut().chain([&mut step.began]));
+        let times = media
+            .map(|media| &mut media.time)
+            .chain(runs.map(|run| &mut run.start))
+            .chain(marks)
+            .chain(steps)
+            .chain(self.clears.iter_mut().map(|clear| &mut clear.time))
+            .chain(
+                self.violations
+                    .iter_mut()
+                    .map(|violation| &mut violation.time),
+            )
+            .chain([&mut self.started, &mut self.ended]);
+        for time in times {
+            *time = clock.without_drift(*time);
+        }
+    }
+
     /// Lays the runs out on the call's time line.
     pub(super) fn render_heard(&mut self) {
         let length = samples_in(self.ended.saturating_sub(self.started), PHONE_RATE);
@@ -107,6 +140,8 @@ pub enum Ending {
     CallerHungUp,
     /// The server closed the stream, or its TwiML ended.
     ServerHungUp,
+    /// A fault reset the connection; Twilio then takes the call for over.
+    Reset,
     /// The call was longer than [`Options::time_limit`](super::Options::time_limit).
     TimeLimit,
     /// A waiting step of the script took longer than allowed; the step's number.
@@ -160,7 +195,7 @@ pub struct Mark {
     pub received: Duration,
     /// Agent samples received before it: it is reached when they are played.
     pub at_sample: u64,
-    /// When it was sent back; `None` when the call ended first.
+    /// When it was sent back; `None` when the call ended first or a fault lost it.
     #[serde(serialize_with = "seconds_opt")]
     pub echoed: Option<Duration>,
     /// It came back because of a clear, not because the caller heard what precedes it.

@@ -5,9 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::fault::Fault;
 use super::player::Player;
 use super::record::{Run, StepRecord};
 use crate::audio::{PHONE_RATE, Speech, level_dbfs, mulaw_decode, mulaw_encode};
+use crate::fault::Window;
 use crate::random::Random;
 
 /// One thing the caller does. Steps run one after another.
@@ -72,6 +74,9 @@ pub(super) struct Caller {
     next_target: usize,
     ear: Ear,
     noise_peak: f64,
+    /// When there is louder noise, from the first frame, and its peak.
+    bursts: Vec<(Window, f64)>,
+    begun: Option<Duration>,
     random: Random,
     step_limit: Duration,
     pub(super) records: Vec<StepRecord>,
@@ -82,7 +87,18 @@ pub(super) struct Caller {
 
 impl Caller {
     /// `noise_dbfs` is the level of what is sent between words; `None` = digital silence.
-    pub(super) fn new(steps: Vec<Step>, noise_dbfs: Option<f64>, step_limit: Duration) -> Self {
+    pub(super) fn new(
+        steps: Vec<Step>,
+        noise_dbfs: Option<f64>,
+        faults: &[Fault],
+        step_limit: Duration,
+    ) -> Self {
+        // A uniform distribution has 1/√3 of its peak as RMS.
+        let peak = |level: f64| 32_768.0 * 3_f64.sqrt() * 10_f64.powf(level / 20.0);
+        let bursts = faults.iter().filter_map(|fault| match *fault {
+            Fault::Noise { window, dbfs } => Some((window, peak(dbfs))),
+            _ => None,
+        });
         Self {
             steps: steps.into(),
             current: None,
@@ -90,10 +106,9 @@ impl Caller {
             target: None,
             next_target: 0,
             ear: Ear::default(),
-            // A uniform distribution has 1/√3 of its peak as RMS.
-            noise_peak: noise_dbfs.map_or(0.0, |level| {
-                32_768.0 * 3_f64.sqrt() * 10_f64.powf(level / 20.0)
-            }),
+            noise_peak: noise_dbfs.map_or(0.0, peak),
+            bursts: bursts.collect(),
+            begun: None,
             random: Random::new(0x6E_6F_69_73_65),
             step_limit,
             records: Vec::new(),
@@ -106,9 +121,15 @@ impl Caller {
     /// now, and appends it to [`mulaw`](Self::mulaw).
     pub(super) fn frame(&mut self, now: Duration, player: &Player, acts: &mut Vec<Act>) {
         self.ear.listen(now, player);
+        let since = now - *self.begun.get_or_insert(now);
+        let burst = self
+            .bursts
+            .iter()
+            .find(|(window, _)| window.end(since).is_some());
+        let peak = burst.map_or(self.noise_peak, |(_, peak)| *peak);
         let mut frame = [0_i16; FRAME];
         for sample in &mut frame {
-            *sample = (self.noise_peak * (2.0 * self.random.unit() - 1.0)) as i16;
+            *sample = (peak * (2.0 * self.random.unit() - 1.0)) as i16;
         }
         while self.advance(now, player, acts) {}
         if let Some((speech, position)) = &mut self.speaking {
@@ -274,7 +295,7 @@ mod tests {
 
     /// Runs `script` against a player that gets `media` (from, length in ms, loud) and clears.
     fn run(script: Vec<Step>, media: &[(u64, u64)], clears: &[u64]) -> (Caller, Vec<(u64, Act)>) {
-        let mut caller = Caller::new(script, None, ms(2_000));
+        let mut caller = Caller::new(script, None, &[], ms(2_000));
         let mut player = Player::default();
         let mut log = Vec::new();
         for now in (0..4_000).step_by(20) {
@@ -355,9 +376,27 @@ mod tests {
 
     #[test]
     fn comfort_noise_has_the_level_asked_for() {
-        let mut caller = Caller::new(Vec::new(), Some(-60.0), ms(1));
+        let mut caller = Caller::new(Vec::new(), Some(-60.0), &[], ms(1));
         let player = Player::default();
         (0..100).for_each(|n| caller.frame(ms(20 * n), &player, &mut Vec::new()));
         assert!((level_dbfs(&caller.samples()) + 60.0).abs() < 1.0);
+    }
+
+    #[test]
+    fn a_burst_of_noise_has_its_time_and_its_level() {
+        let burst = "noise:for=200ms,at=100ms,every=1s,dbfs=-25".parse();
+        let mut caller = Caller::new(Vec::new(), None, &[burst.expect("a fault")], ms(1));
+        let player = Player::default();
+        (0..100).for_each(|n| caller.frame(ms(500 + 20 * n), &player, &mut Vec::new()));
+        let samples = caller.samples();
+        for at in [800, 8_800] {
+            assert!((level_dbfs(&samples[at..at + 1_600]) + 25.0).abs() < 1.0);
+            assert!(samples[at - 160..at].iter().all(|&sample| sample == 0));
+            assert!(
+                samples[at + 1_600..at + 1_760]
+                    .iter()
+                    .all(|&sample| sample == 0)
+            );
+        }
     }
 }

@@ -10,20 +10,22 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-use super::Options;
 use super::call::Call;
-use super::http::{UrlParts, signature};
+use super::connect::open;
+use super::echo::Echoes;
 use super::message::{Command, Writer, read};
 use super::record::{Ending, Media};
 use super::script::{Act, FRAME, PTIME};
+use super::trouble::{Trouble, Troubles, deaf};
 use super::twiml;
-use super::uplink::Departures;
+use super::uplink::{Departure, Uplink};
 use crate::audio::{PHONE_RATE, samples_in};
+use crate::breaker::Breaker;
+use crate::fault::Window;
 
 /// Why a stream is over.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,8 +52,8 @@ pub(super) async fn run(
     } else {
         Err((31941, format!("track '{track}' under <Connect>")))
     };
-    let socket = match socket {
-        Ok(socket) => socket,
+    let (socket, breaker) = match socket {
+        Ok(opened) => opened,
         Err((code, reason)) => {
             call.stream_callback(stream, base, &sid, "stream-error", Some(&reason));
             call.violation(code, reason, url);
@@ -60,7 +62,7 @@ pub(super) async fn run(
     };
     call.stream_callback(stream, base, &sid, "stream-started", None);
     call.log("stream_started", json!({ "streamSid": sid }));
-    let (mut source, mut live) = Live::start(call, stream, socket, &sid);
+    let (mut source, mut live) = Live::start(call, stream, socket, breaker, &sid);
     let violations = call.record.violations.len();
     let end = live.run(call, &mut source).await;
     live.stop(call, &mut source, &end).await;
@@ -85,8 +87,9 @@ pub(super) async fn run(
 /// A stream that is up.
 struct Live {
     writer: Writer,
-    departures: Departures,
-    waiting: VecDeque<Waiting>,
+    uplink: Uplink,
+    waiting: VecDeque<Departure>,
+    echoes: Echoes,
     next_frame: u64,
     /// Caller samples before this stream.
     caller_origin: u64,
@@ -94,12 +97,10 @@ struct Live {
     outgoing: mpsc::Sender<Message>,
     sender: JoinHandle<()>,
     congested: bool,
-}
-
-/// A frame on its way to the socket.
-struct Waiting {
-    number: u64,
-    departs: Duration,
+    breaker: Breaker,
+    /// When nothing is read.
+    deaf: Vec<Window>,
+    troubles: Troubles,
 }
 
 impl Live {
@@ -108,6 +109,7 @@ impl Live {
         call: &mut Call<'_>,
         stream: &twiml::Stream,
         socket: WebSocketStream<TcpStream>,
+        breaker: Breaker,
         sid: &str,
     ) -> (SplitStream<WebSocketStream<TcpStream>>, Self) {
         let (sink, source) = socket.split();
@@ -123,16 +125,21 @@ impl Live {
             .mulaw
             .resize(since.max(call.caller.mulaw.len()), 0xFF);
         let account_sid = &call.options.account_sid;
+        let (faults, seed) = (&call.options.faults, call.options.seed);
         let mut live = Self {
             writer: Writer::new(account_sid, &call.record.call_sid, sid),
-            departures: Departures::new(call.options.uplink.clone()),
+            uplink: Uplink::new(faults, seed),
             waiting: VecDeque::new(),
+            echoes: Echoes::new(faults, seed),
             next_frame: 0,
             caller_origin: call.caller.mulaw.len() as u64,
             started,
             outgoing,
             sender: tokio::spawn(send_all(sink, queue)),
             congested: false,
+            breaker,
+            deaf: deaf(faults),
+            troubles: Troubles::new(faults),
         };
         let connected = live.writer.connected();
         live.send(call, connected);
@@ -149,12 +156,16 @@ impl Live {
         let clock = call.clock;
         let limit = call.answered.unwrap_or(self.started) + call.options.time_limit;
         loop {
-            let departs = self.waiting.front().map(|frame| frame.departs);
+            let departs = self.waiting.front().map(|frame| self.started + frame.time);
+            let since = clock.now().saturating_sub(self.started);
+            let (is_deaf, until) = Window::state(&self.deaf, since);
+            let until = until.map(|until| self.started + until);
+            let trouble = self.troubles.next_time().map(|at| self.started + at);
             tokio::select! {
                 // In this order, so that a mark reached before a clear came is echoed as heard,
                 // and so that a server that sends without pause does not hold up the caller.
                 biased;
-                () = clock.until_some(call.player.next_mark()) => self.echo_marks(call),
+                () = clock.until_some(self.echoes.next_time(&call.player)) => self.echo_marks(call),
                 () = clock.until_some(departs) => self.depart(call),
                 () = clock.until(self.frame_time()) => {
                     if let Some(ending) = self.frame(call) {
@@ -162,7 +173,16 @@ impl Live {
                     }
                 }
                 () = clock.until(limit) => return StreamEnd::Call(Ending::TimeLimit),
-                message = source.next() => {
+                () = clock.until_some(trouble) => match self.troubles.next(&self.writer.stream_sid) {
+                    Some(Trouble::Text(text)) => {
+                        call.record.garbage += 1;
+                        self.send_text(call, text);
+                    }
+                    Some(Trouble::Reset) => return StreamEnd::Call(Ending::Reset),
+                    None => {}
+                },
+                () = clock.until_some(until) => {}
+                message = source.next(), if !is_deaf => {
                     self.echo_marks(call);
                     if let Some(end) = self.receive(call, message) {
                         return end;
@@ -179,6 +199,12 @@ impl Live {
         source: &mut SplitStream<WebSocketStream<TcpStream>>,
         end: &StreamEnd,
     ) {
+        if *end == StreamEnd::Call(Ending::Reset) {
+            self.sender.abort();
+            self.breaker.reset();
+            call.player.stop(call.clock.now());
+            return;
+        }
         if matches!(end, StreamEnd::Call(_)) {
             // What was said before hanging up was said; the frame just begun was not.
             while self.waiting.len() > 1 {
@@ -212,11 +238,7 @@ impl Live {
         call.report_steps();
         // A frame can leave when its last sample was said.
         let due = PTIME * (self.next_frame as u32 + 1);
-        let departs = self.started + self.departures.next(due);
-        self.waiting.push_back(Waiting {
-            number: self.next_frame,
-            departs,
-        });
+        self.uplink.send(self.next_frame, due, &mut self.waiting);
         self.next_frame += 1;
         for act in acts {
             match act {
@@ -252,11 +274,19 @@ impl Live {
 
     fn echo_marks(&mut self, call: &mut Call<'_>) {
         let now = call.clock.now();
-        while let Some(mark) = call.player.echo(now) {
+        while let Some(echo) = self.echoes.next(&mut call.player, now) {
+            let mark = &mut call.player.marks[echo.index];
             let (name, flushed) = (mark.name.clone(), mark.flushed);
-            let echo = self.writer.mark(&name);
-            self.send(call, echo);
-            call.log("mark_echoed", json!({ "name": name, "flushed": flushed }));
+            mark.echoed = (echo.times > 0).then_some(now);
+            for _ in 0..echo.times {
+                let message = self.writer.mark(&name);
+                self.send(call, message);
+            }
+            let kind = match echo.times {
+                0 => "mark_lost",
+                _ => "mark_echoed",
+            };
+            call.log(kind, json!({ "name": name, "flushed": flushed }));
         }
     }
 
@@ -330,7 +360,11 @@ impl Live {
 
     /// Twilio does not wait for a server that reads slowly: what does not fit is lost.
     fn send(&mut self, call: &mut Call<'_>, message: Value) {
-        let result = self.outgoing.try_send(Message::text(message.to_string()));
+        self.send_text(call, message.to_string());
+    }
+
+    fn send_text(&mut self, call: &mut Call<'_>, text: String) {
+        let result = self.outgoing.try_send(Message::text(text));
         if matches!(result, Err(mpsc::error::TrySendError::Full(_))) && !self.congested {
             self.congested = true;
             call.violation(31930, "the server reads too slowly", "");
@@ -350,53 +384,6 @@ async fn send_all(
     let _ = sink.flush().await;
 }
 
-/// Performs the upgrade as Twilio does: no query, a signature over the URL as written.
-async fn open(options: &Options, url: &str) -> Result<WebSocketStream<TcpStream>, (u32, String)> {
-    let parts = UrlParts::new(url).map_err(|error| (31923, error.to_string()))?;
-    if parts.scheme != "wss" && !(parts.scheme == "ws" && options.allow_ws) {
-        return Err((31922, format!("scheme '{}' is not supported", parts.scheme)));
-    }
-    let without_query = url.split(['?', '#']).next().unwrap_or(url);
-    let path = parts.target.split('?').next().unwrap_or("/");
-    let attempt = async {
-        let stream = parts
-            .connect(options.connect_to.as_deref())
-            .await
-            .map_err(|error| (31902, format!("{error:#}")))?;
-        let mut request = format!("ws://{}{path}", parts.authority)
-            .into_client_request()
-            .map_err(|error| (31923, error.to_string()))?;
-        let signature = signature(&options.auth_token, without_query, &[]);
-        let signature = signature.parse().expect("base64 is a valid header value");
-        request
-            .headers_mut()
-            .insert("x-twilio-signature", signature);
-        let agent = "TwilioMediaStreams/1.0"
-            .parse()
-            .expect("a valid header value");
-        request.headers_mut().insert("user-agent", agent);
-        let config = WebSocketConfig::default()
-            .read_buffer_size(16 << 10)
-            .write_buffer_size(0)
-            .max_message_size(Some(MAX_MESSAGE));
-        match tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await {
-            Ok((socket, _)) => Ok(socket),
-            Err(WsError::Http(response)) => Err((
-                31920,
-                format!("the upgrade was answered with {}", response.status()),
-            )),
-            Err(error) => Err((31920, format!("the upgrade failed: {error}"))),
-        }
-    };
-    match tokio::time::timeout(CONNECT_LIMIT, attempt).await {
-        Ok(result) => result,
-        Err(_) => Err((31901, "no answer to the upgrade".into())),
-    }
-}
-
-/// Twilio's own limits are not published. These keep a broken server from filling the memory.
-const MAX_MESSAGE: usize = 16 << 20;
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 /// Ten seconds of media.
 const OUTGOING: usize = 10 * PHONE_RATE as usize / FRAME;

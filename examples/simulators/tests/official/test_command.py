@@ -83,7 +83,9 @@ def test_bad_arguments_are_explained(tmp_path):
         (["twilio", *webhook, "sing"], "'sing' is not a step"),
         (["twilio", *webhook, "dtmf:x"], "'dtmf:x' is not a step"),
         (["twilio", *webhook, "say:nothing.wav"], "cannot open nothing.wav"),
-        (["twilio", *webhook, "--stall", "5", "hang-up"], "is not AT:LENGTH"),
+        (["twilio", *webhook, "--fault", "stal:for=1s", "hang-up"], "'stal' is not a fault"),
+        (["twilio", *webhook, "--fault", "stall:for=5", "hang-up"], "'5' is no time"),
+        (["openai", "--speech", "x", "--fault", "reset"], "either at=TIME"),
         (["openai"], "--speech"),
         (["openai", "--speech", str(tmp_path)], "no WAV file"),
         (["openai", "--script", str(script)], "cannot read the script"),
@@ -92,7 +94,7 @@ def test_bad_arguments_are_explained(tmp_path):
         result = run(*arguments)
         assert result.returncode == 2
         assert message in result.stderr, result.stderr
-    for text in ['{"turns":[{"speach":"a.wav"}]}', '{"turns":[],"faults":[{"sending":"error"}]}']:
+    for text in ['{"turns":[{"speach":"a.wav"}]}', '{"turns":[],"faults":["skip:at=1s"]}']:
         script.write_text(text, encoding="utf-8")
         assert run("openai", "--script", str(script)).returncode == 2
 

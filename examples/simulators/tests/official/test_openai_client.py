@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import typing
 
 import pydantic
@@ -342,7 +343,7 @@ def test_an_event_that_is_not_the_services_does_not_go_unnoticed(realtime, tmp_p
     base_url = realtime(
         {
             "turns": [{"speech": "answer.wav", "transcript": "Hello."}],
-            "faults": [{"sending": "session.updated", "send": event}],
+            "faults": ["event:sending=session.updated,json=" + json.dumps(event)],
         }
     )
 

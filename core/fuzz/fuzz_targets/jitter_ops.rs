@@ -1,0 +1,5 @@
+#![no_main]
+
+use trunkline_fuzz::jitter::{Script, run};
+
+libfuzzer_sys::fuzz_target!(|script: Script| run(&script));

@@ -254,6 +254,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         self.advance(now);
         self.downlink.finish(self.storage.as_mut(), &mut self.stats);
         self.downlink.ledger.finish_all();
+        self.tell_heard();
         self.dialog
             .disconnect(self.downlink.ledger.received_samples());
         self.give_up_hold();

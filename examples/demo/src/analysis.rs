@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use trunkline_simulators::{
     audio::{MODEL_RATE, PHONE_RATE, duration_of, mulaw_decode, resample},
     openai::SessionRecord,
-    twilio::CallRecord,
+    twilio::{CallRecord, Run},
 };
 
 use crate::signal::{Spread, lag, snr_db};
@@ -55,6 +55,8 @@ pub(crate) struct Downlink {
     pub(crate) underruns: usize,
     /// How long these were together.
     pub(crate) underrun: Duration,
+    /// How long the pauses were, together, that the bridge made on purpose.
+    pub(crate) held: Duration,
 }
 
 /// One spoken item of the model.
@@ -92,6 +94,8 @@ pub(crate) struct BargeIn {
     pub(crate) caller_started: Duration,
     pub(crate) noticed: Duration,
     pub(crate) cleared: Duration,
+    /// The last of the agent was heard.
+    pub(crate) silent: Duration,
     /// Audio the clear threw away, and which of the agent's samples that were.
     pub(crate) flushed: Duration,
     pub(crate) flushed_samples: Range<usize>,
@@ -119,12 +123,16 @@ impl Measured {
         ensure!(!truncates.is_empty(), "nothing was truncated");
         ensure!(truncates.len() < 2, "truncated {} times", truncates.len());
         ensure!(truncates[0].accepted, "the model has refused to truncate");
-        Self::of_stormy(call, session)
+        Self::of_stormy(call, session, &[])
     }
 
     /// The same for a call on which things go wrong: the model is interrupted by noise, too, and
-    /// refuses to truncate.
-    pub(crate) fn of_stormy(call: &CallRecord, session: &SessionRecord) -> anyhow::Result<Self> {
+    /// refuses to truncate; during `holds` the bridge waits for whether it is interrupted.
+    pub(crate) fn of_stormy(
+        call: &CallRecord,
+        session: &SessionRecord,
+        holds: &[Range<Duration>],
+    ) -> anyhow::Result<Self> {
         let items = items(call, session)?;
         let (mut by_caller, mut false_barge_ins) = (None, Vec::new());
         for n in 0..call.clears.len() {
@@ -137,7 +145,7 @@ impl Measured {
         }
         Ok(Self {
             uplink: uplink(call, session)?,
-            downlink: downlink(call, session, &items),
+            downlink: downlink(call, session, &items, holds),
             replies: replies(call, session, &items)?,
             barge_in: by_caller.context("nothing was cleared")?,
             false_barge_ins,
@@ -316,11 +324,33 @@ fn items(call: &CallRecord, session: &SessionRecord) -> anyhow::Result<Vec<Trace
         .collect()
 }
 
-fn downlink(call: &CallRecord, session: &SessionRecord, items: &[Traced]) -> Downlink {
+fn downlink(
+    call: &CallRecord,
+    session: &SessionRecord,
+    items: &[Traced],
+    holds: &[Range<Duration>],
+) -> Downlink {
     let mut added = Vec::new();
     let mut first_media = Vec::new();
-    let (mut underruns, mut underrun) = (0, Duration::ZERO);
+    let (mut underruns, mut underrun, mut held) = (0, Duration::ZERO, Duration::ZERO);
     for item in items {
+        // First samples behind pauses made on purpose, and how long these were.
+        let mut pauses: Vec<(u64, Duration)> = Vec::new();
+        for pair in call.runs.windows(2) {
+            let (from, to, begins) = (pair[0].end(), pair[1].start, pair[1].first_sample);
+            if !(item.first_sample + 1..item.end_sample).contains(&begins) || pair[1].samples == 0 {
+                continue;
+            }
+            let pause = to.saturating_sub(from);
+            let is_hold = |hold: &Range<Duration>| hold.start < to && hold.end + AT_ONCE > from;
+            if holds.iter().any(is_hold) {
+                pauses.push((begins, pause));
+                held += pause;
+            } else {
+                underruns += 1;
+                underrun += pause;
+            }
+        }
         let mut ideal_end = Duration::ZERO;
         for delta in session
             .deltas
@@ -335,7 +365,9 @@ fn downlink(call: &CallRecord, session: &SessionRecord, items: &[Traced]) -> Dow
             if sample < item.end_sample
                 && let Some(heard) = call.heard_at(sample)
             {
-                added.push(heard.saturating_sub(ideal));
+                let before = pauses.iter().filter(|(begins, _)| *begins <= sample);
+                let paused: Duration = before.map(|(_, pause)| *pause).sum();
+                added.push(heard.saturating_sub(ideal + paused));
             }
         }
         let media = call
@@ -343,19 +375,13 @@ fn downlink(call: &CallRecord, session: &SessionRecord, items: &[Traced]) -> Dow
             .iter()
             .find(|media| media.first_sample == item.first_sample);
         first_media.extend(media.map(|media| media.time.saturating_sub(item.measured.first_delta)));
-        for pair in call.runs.windows(2) {
-            let begins = pair[1].first_sample;
-            if (item.first_sample + 1..item.end_sample).contains(&begins) && pair[1].samples > 0 {
-                underruns += 1;
-                underrun += pair[1].start.saturating_sub(pair[0].end());
-            }
-        }
     }
     Downlink {
         added: Spread::of(added),
         first_media: Spread::of(first_media),
         underruns,
         underrun,
+        held,
     }
 }
 
@@ -423,6 +449,11 @@ fn barge_in(
         caller_started: said.map_or(noticed.time, |said| said.start),
         noticed: noticed.time,
         cleared: clear.time,
+        silent: call
+            .runs
+            .iter()
+            .rfind(|run| run.start < clear.time)
+            .map_or(clear.time, Run::end),
         flushed: duration_of(clear.flushed_samples, PHONE_RATE),
         flushed_samples: {
             let first = (item.first_sample + played) as usize;

@@ -30,11 +30,6 @@ impl Session {
         self.active().is_some()
     }
 
-    /// The next response says again what the last one said.
-    pub(super) fn repeat_answer(&mut self) {
-        self.answered = self.answered.saturating_sub(1);
-    }
-
     /// Creates a response to `request`, which was checked.
     pub(super) fn respond(&mut self, request: &Value, automatic: bool) {
         self.cancel_timer(&Timer::Idle);
@@ -43,6 +38,9 @@ impl Session {
         let answer = if outside {
             Answer::speech(Speech::new(Vec::new(), 24_000), "Out of band.")
         } else {
+            if std::mem::take(&mut self.repeats) {
+                self.answered = self.answered.saturating_sub(1);
+            }
             let turn = options.turns.get(self.answered).or(options.turns.last());
             self.answered += 1;
             let answer = turn.map(|turn| turn.answer.clone()).unwrap_or_default();

@@ -215,6 +215,11 @@ impl Truth {
         self.must_cut.clear();
         self.is_late = false;
         self.spilled = stats.spilled_samples;
+        // A voice heard here may confirm it with nothing left to interrupt, and so without a word.
+        let is_measured = matches!(self.setup.stops, Stops::AfterSpeech(_));
+        let is_silent = !self.is_answering() && self.line.is_empty();
+        self.is_hold_unclear |=
+            self.setup.listens && is_measured && is_silent && self.held_since.is_some();
         self.is_interruption = match &cause {
             Cause::Interrupt => true,
             Cause::Model(Told::SpeechStarted(_)) => self.setup.stops == Stops::OnSpeech,

@@ -120,7 +120,11 @@ impl Truth {
                 .max(),
         };
         // What was heard here alone holds for two seconds at most.
-        let alone = since + if self.setup.listens { 2_000_000 } else { 0 };
+        let path = self.setup.delays[0] + self.setup.jitter + ms(2 * self.setup.frame as u64);
+        let alone = match self.setup.listens {
+            true => since.max(self.voice_to + path) + 2_000_000,
+            false => since,
+        };
         let latest = latest.unwrap_or(alone).max(alone).min(since + 10_000_000);
         if self.is_disturbed || self.now <= latest + self.setup.late_timer {
             return Ok(());

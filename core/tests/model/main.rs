@@ -13,9 +13,9 @@
 //! outputs, byte for byte, in a second Bridge.
 //!
 //! An event that makes no sense where it stands changes nothing, so any part of a script is a
-//! script, and a failure shrinks to a few events. What is printed of it is Rust: as a call of
-//! `play` in [`orderings`] it is a test. `TRUNKLINE_CASES` sets the number of scripts,
-//! `TRUNKLINE_SEED` repeats a run.
+//! script, and a failure shrinks to a few events. It is printed as what happened, message by
+//! message, and as a line of Rust that is a test in [`orderings`]. `TRUNKLINE_CASES` sets the number
+//! of scripts, `TRUNKLINE_SEED` repeats a run.
 
 #[path = "../common/cases.rs"]
 mod cases;

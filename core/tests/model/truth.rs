@@ -302,9 +302,7 @@ impl Truth {
             Told::Delta { clip, known } => {
                 let response = server.clips[clip].response;
                 self.is_late = self.dead.contains(&response);
-                if self.is_late || !self.is_ready {
-                    server.clips[clip].is_silenced = true;
-                } else {
+                if !self.is_late && self.is_ready {
                     let from = server.clips[clip].line.len();
                     let count = server.clips[clip].receive(known);
                     self.extend(clip, from, count);

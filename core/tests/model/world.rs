@@ -467,8 +467,9 @@ impl World {
     /// Ends the test. What led to it is told by running the same script once more.
     fn fail(&self, reason: &str) -> ! {
         if let Some(story) = &self.story {
-            let tail = story.len().saturating_sub(400);
-            panic!("{}\n{reason}, at {} µs", story[tail..].join("\n"), self.now);
+            let tail = story[story.len().saturating_sub(400)..].join("\n");
+            let script = as_rust(&self.setup, &self.script);
+            panic!("{tail}\n{reason}, at {} µs\n{script}", self.now);
         }
         let mut again = Self::new(&self.setup, Some(Vec::new()));
         for event in &self.script {
@@ -494,6 +495,23 @@ enum Due {
     FromTwilio,
     FromModel,
     Timer,
+}
+
+/// The script as a test plays it.
+fn as_rust(setup: &Setup, script: &[Event]) -> String {
+    let mut text = format!("play({setup:?}, &{script:?});");
+    for (told, rust) in [
+        ("stops: ", "stops: Stops::"),
+        ("Echoes(", "Echoes(Fate::"),
+        ("StrayEcho(", "StrayEcho(Stray::"),
+        ("Transcript(", "Transcript(Words::"),
+        ("Done(", "Done(Ending::"),
+        ("Error(", "Error(Code::"),
+        ("Reply([", "Reply(vec!["),
+    ] {
+        text = text.replace(told, rust);
+    }
+    text
 }
 
 /// 100 ms of something like a vowel, μ-law: twelve periods of a pulse train through a resonance.

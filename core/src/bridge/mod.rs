@@ -59,7 +59,8 @@
 //! | content parts waiting to be heard | [`PlaybackLedger::MAX_PARTS`](crate::PlaybackLedger::MAX_PARTS) | the oldest, if finished and sent, is taken for heard; else [`Error::QueueFull`] | the error | `bounds`, `playback` |
 //! | tool calls that can be answered | the last 16 | the oldest cannot be any more: [`Error::InvalidField`] | the error | `bounds` |
 //! | responses out of band; interrupted ones whose deltas may still come | the last 4; 8 | the oldest is forgotten: its deltas are heard, its item is cut as any | | `bounds` |
-//! | silence for gaps, and for media that has stopped | `Config::max_gap`; 8 s a turn | a new start of the time line; no more is fed | `Stats::concealed_samples`, `stall_samples` | `hostile`, `bridge/limits` |
+//! | gaps in the caller's audio that wait for a packet out of order | 100 ms, 4 gaps | concealed; what comes later is late | `Stats::concealed_samples`, `late_samples` | `bridge/line` |
+//! | silence for gaps, and for media that has stopped | `Config::max_gap`; 8 s a turn | a new start of the time line; no more is fed | `Stats::concealed_samples`, `stall_samples` | `hostile`, `bridge/limits`, `bridge/line` |
 //! | what a [flight recorder](crate::flight) holds | the caller's buffer | the recording ends, the call goes on | [`missed_inputs`](crate::FlightRecorder::missed_inputs) | `bounds`, `flight` |
 
 mod barge_in;

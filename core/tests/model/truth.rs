@@ -343,6 +343,7 @@ impl Truth {
             }
             Told::SpeechStopped => {
                 self.caller_speaks = false;
+                let is_idle = !self.is_answering() && self.line.is_empty();
                 let Some(turn) = self.turns.last_mut() else {
                     return;
                 };
@@ -350,7 +351,10 @@ impl Truth {
                 let is_in_doubt = turn.is_in_doubt;
                 // A voice heard here may have confirmed it without a word.
                 let is_heard = self.setup.listens && self.now < self.voice_to + HEARSAY;
-                let is_unclear = turn.is_unclear || is_heard;
+                // Too short, with nothing left to go on with, it is a turn like any other.
+                let is_measured = matches!(self.setup.stops, Stops::AfterSpeech(_));
+                let is_last = is_measured && is_in_doubt && is_idle;
+                let is_unclear = turn.is_unclear || is_heard || is_last;
                 if !is_in_doubt {
                     self.turn_ended();
                 }
@@ -429,7 +433,8 @@ impl Truth {
 
     /// Nothing of what is known by now is to be heard any more.
     fn interrupted(&mut self, server: &mut Server) {
-        self.held_since = None;
+        // Where nothing is left to interrupt, it is told that playback goes on.
+        self.unclear_since = self.held_since.take().or(self.unclear_since);
         self.is_hold_unclear = false;
         let mut has_ended = false;
         let is_by_hand = self.cause == Cause::Interrupt;

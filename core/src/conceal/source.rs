@@ -59,7 +59,7 @@ impl Source {
                 self.decay = pitch.gain.clamp(LEAST_DECAY, 1.0);
                 // A short cycle of noise buzzes: as many as fit make one long cycle.
                 let periods = if pitch.likeness < PERIODIC {
-                    LONGEST / pitch.lag
+                    LONGEST.checked_div(pitch.lag).unwrap_or(1)
                 } else {
                     1
                 };
@@ -73,7 +73,7 @@ impl Source {
         }
         self.level = self.decay;
         self.at = 0;
-        let excitation = &mut self.excitation[..self.period];
+        let excitation = self.excitation.get_mut(..self.period).unwrap_or_default();
         self.predictor.residual(history, excitation);
     }
 
@@ -83,10 +83,10 @@ impl Source {
             self.at = 0;
             self.level *= self.decay;
         }
-        let excitation = self.level * self.excitation[self.at];
+        let excitation = self.level * self.excitation.get(self.at).unwrap_or(&0.0);
         self.at += 1;
         let value = excitation + self.predictor.predict(&self.memory);
-        let value = value.clamp(-self.peak, self.peak);
+        let value = value.max(-self.peak).min(self.peak);
         self.memory.copy_within(1.., 0);
         self.memory[ORDER - 1] = value;
         value
@@ -101,7 +101,10 @@ impl Source {
         }
         let step = lost * STEPS / fade;
         let between = (lost * STEPS % fade) as f32 / fade as f32;
-        let at = |step: usize| UNVOICED[step] + (VOICED[step] - UNVOICED[step]) * self.voicing;
+        let at = |step: usize| {
+            let step = step.min(STEPS);
+            UNVOICED[step] + (VOICED[step] - UNVOICED[step]) * self.voicing
+        };
         at(step) + (at(step + 1) - at(step)) * between
     }
 }

@@ -4,7 +4,11 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use trunkline::jitter::{Inserted, JitterBuffer, Pulled};
+use trunkline::{
+    Concealer,
+    jitter::{Inserted, JitterBuffer, Pulled},
+    mulaw,
+};
 use trunkline_benches::{FRAME, speech_like};
 
 fn jitter(c: &mut Criterion) {
@@ -80,5 +84,29 @@ fn jitter(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, jitter);
+/// What a frame in order costs a bridge's uplink beyond the way it takes anyway: it is decoded, and
+/// the concealer remembers it.
+fn uplink(c: &mut Criterion) {
+    let pcm = speech_like(FRAME * 100, 8_000.0);
+    let mut codes = vec![0; pcm.len()];
+    mulaw::encode(&pcm, &mut codes).expect("equal lengths");
+    let frames: Vec<&[u8]> = codes.chunks(FRAME).collect();
+    let mut group = c.benchmark_group("uplink");
+    group.throughput(Throughput::Elements(1));
+    let mut concealer = Concealer::new();
+    let mut next = 0_usize;
+    group.bench_function("concealer's part of a clean frame", |b| {
+        b.iter(|| {
+            let mut pcm = [0; FRAME];
+            mulaw::decode(black_box(frames[next % 100]), &mut pcm).expect("equal lengths");
+            assert!(!concealer.is_concealing());
+            concealer.receive(&mut pcm);
+            next += 1;
+            black_box(&pcm)[0]
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, jitter, uplink);
 criterion_main!(benches);

@@ -95,7 +95,7 @@ pub struct JitterBuffer<const BLOCKS: usize = 256> {
     aim: i64,
     /// The clock from which the delay may be changed again.
     rests_until: u64,
-    /// Frames in a row that would have been cut, had a period been found.
+    /// Tries in a row in which no period was found.
     refused: u32,
     stats: JitterStats,
 }
@@ -471,6 +471,9 @@ impl<const BLOCKS: usize> JitterBuffer<BLOCKS> {
                 (self.refused >= PATIENCE).then(|| cut_anyway(held, MAX_PERIOD))
             });
             let Some(cut) = cut else {
+                if excess < LONG_EXCESS {
+                    self.rests_until = clock + REST;
+                }
                 return false;
             };
             self.stats.cut_samples += cut as u64;
@@ -542,19 +545,18 @@ const LEAP: i64 = 4_000;
 const FAR_STRAYS: u32 = 2;
 /// The same for a step back that is short enough to be mere lateness.
 const NEAR_STRAYS: u32 = 4;
-/// An excess of delay that is cut away: the period of most voices. Cutting never leaves too little,
-/// so what is cut is not repeated again.
-const LEAST_EXCESS: i64 = 80;
+/// An excess of delay that is cut away: the shortest period. Pauses have room for any cut.
+const LEAST_EXCESS: i64 = 20;
 /// By how much the target shrinks with each pull, which is no faster than periods can be cut: a step
 /// would make an excess of it.
 const AIM_STEP: i64 = 10;
 /// Audio in which periods are looked for, if as much is there: 60 ms.
 const SCALED: usize = 480;
-/// From the change of one frame to the next, in samples: 60 ms.
+/// From one try to the next, in samples: 60 ms.
 const REST: u64 = 480;
-/// An excess that is worked off in every frame: 100 ms.
+/// An excess above which every frame is tried: 100 ms.
 const LONG_EXCESS: i64 = 800;
-/// Frames in which no period is found before a cut is made all the same.
-const PATIENCE: u32 = 10;
+/// Tries in which no period is found before a cut is made all the same.
+const PATIENCE: u32 = 6;
 /// 10 ms.
 const FADE: usize = 80;

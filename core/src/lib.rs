@@ -34,7 +34,7 @@
 //! ```
 //!
 //! The loop around a [`Bridge`] is in [`bridge`]; a server that keeps its own loop can take the
-//! [`PlaybackLedger`] alone.
+//! [`PlaybackLedger`] alone. A [`FlightRecorder`] writes a call down so that it can be had again.
 //!
 //! # Why
 //!
@@ -67,9 +67,10 @@
 //! # Limits
 //!
 //! One call's audio is mono G.711 at 8 kHz on the phone's side, as Twilio has it. The carrier's
-//! media is put on its time line by its stamps and gaps become silence; there is no adaptive jitter
-//! buffer and no packet loss concealment yet. Twilio runs over TCP, so media is late there, hardly
-//! ever lost.
+//! media is put on its time line by its stamps and gaps are concealed; Twilio runs over TCP, so media
+//! is late there, hardly ever lost. The model takes samples as they come and has no clock, so in a
+//! bridge nothing is held for the sake of jitter: that is [`JitterBuffer`]'s work, for where audio is
+//! played.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![deny(unsafe_code)]
 

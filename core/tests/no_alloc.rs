@@ -9,8 +9,10 @@ use std::{
 };
 
 use trunkline::{
-    Bridge, Downsampler, PlaybackLedger, SessionUpdate, Upsampler, VoiceDetector, alaw, base64,
+    Bridge, Concealer, Downsampler, JitterBuffer, PlaybackLedger, SessionUpdate, Upsampler,
+    VoiceDetector, alaw, base64,
     bridge::{BargeIn, Config, Event, ModelAudio, Output},
+    conceal,
     dialect::{Carrier, CarrierCommand, CarrierEvent, Model, ModelCommand, ModelEvent},
     mulaw,
     openai::OpenAiRealtime,
@@ -69,6 +71,27 @@ fn allocations(hot: impl FnOnce()) -> u64 {
 fn the_counter_counts() {
     assert_eq!(allocations(|| drop(black_box(Box::new(1)))), 2);
     assert_eq!(allocations(|| ()), 0);
+}
+
+#[test]
+fn concealment_does_not_allocate() {
+    let voice: [i16; 320] = core::array::from_fn(|n| (n % 80) as i16 * 100 - 4_000);
+    let hot = || {
+        let mut concealer = Concealer::new();
+        for frame in 0..FRAMES {
+            let mut audio = voice;
+            // Each loss of its own costs a search: a few thousand of them tell.
+            if frame % 256 == 255 {
+                concealer.conceal(&mut audio[..160]);
+                black_box(conceal::shorten(&mut audio, 120));
+                black_box(conceal::lengthen(&mut audio, 200, 120));
+            } else {
+                concealer.receive(&mut audio[..160]);
+            }
+            black_box(audio);
+        }
+    };
+    assert_eq!(allocations(hot), 0);
 }
 
 #[test]
@@ -253,6 +276,8 @@ fn bridge_does_not_allocate(format: ModelAudio) {
     let stats = peer.bridge.stats();
     assert_eq!(stats.media_messages, FRAMES);
     assert!(stats.appended_samples > FRAMES * 150, "{stats:?}");
+    assert!(stats.concealed_samples > FRAMES / 2, "{stats:?}");
+    assert!(stats.lost_samples > FRAMES / 2, "{stats:?}");
     assert!(stats.sent_samples > FRAMES * 50, "{stats:?}");
     assert!(stats.barge_ins > FRAMES / 1_000, "{stats:?}");
     assert!(stats.truncated_items > FRAMES / 1_000, "{stats:?}");
@@ -331,6 +356,73 @@ fn voice() -> [i16; 160] {
     })
 }
 
+#[test]
+fn a_bridge_does_not_allocate_when_the_caller_stalls() {
+    let mut peer = Peer::new(Config::default());
+    let update = SessionUpdate::default();
+    let hot = || {
+        peer.start(ModelAudio::Pcm24k, &update);
+        peer.line.set(format_args!(
+            "{{\"type\":\"input_audio_buffer.speech_started\",\"event_id\":\"e\",\
+             \"audio_start_ms\":0,\"item_id\":\"item_u\"}}"
+        ));
+        peer.model();
+        for frame in 0..FRAMES / 20 {
+            // Every ten seconds nothing comes for one, and all of it then.
+            if frame % 500 >= 50 {
+                peer.now += Duration::from_millis(20);
+            } else if frame % 500 == 0 {
+                peer.now += Duration::from_secs(1);
+                peer.bridge.handle_timeout(peer.now);
+                peer.drain();
+            }
+            peer.line.media(frame, &peer.caller);
+            peer.twilio();
+        }
+    };
+    assert_eq!(allocations(hot), 0);
+    let stats = peer.bridge.stats();
+    assert!(
+        stats.stall_samples >= FRAMES / 20 / 500 * 8_000,
+        "{stats:?}"
+    );
+    assert!(stats.cut_samples >= stats.stall_samples / 2, "{stats:?}");
+}
+
+#[test]
+fn the_jitter_buffer_does_not_allocate() {
+    let mut jitter: JitterBuffer = JitterBuffer::new();
+    let mut frame = [0; 160];
+    let pcm: [i16; 160] = core::array::from_fn(|n| (n as i16 % 40 - 20) * 500);
+    let hot = || {
+        for n in 0..FRAMES {
+            // A stall now and then, a packet lost, and some in the wrong order.
+            let number = match n % 500 {
+                300 => n + 1,
+                301 | 120 => n - 1,
+                _ => n,
+            };
+            jitter.insert((number * 160) as u32, &pcm).unwrap();
+            if n % 1_000 == 999 {
+                for _ in 0..10 {
+                    jitter.pull(&mut frame);
+                }
+            }
+            let is_catching_up = n % 1_000 >= 500 && n % 1_000 < 510;
+            if !is_catching_up {
+                jitter.pull(&mut frame);
+            }
+        }
+    };
+    assert_eq!(allocations(hot), 0);
+    let stats = jitter.stats();
+    assert!(
+        stats.concealed_samples > 0 && stats.stretched_samples > 0,
+        "{stats:?}"
+    );
+    assert!(stats.cut_samples > 0 && stats.late_samples > 0, "{stats:?}");
+}
+
 /// Both peers of a Bridge, in buffers of a fixed size.
 struct Peer {
     bridge: Bridge,
@@ -396,7 +488,13 @@ impl Peer {
     /// 20 ms of a call in which the caller speaks every four seconds and talks over the answer.
     fn frame(&mut self, n: u64, format: ModelAudio) {
         self.now += Duration::from_millis(20);
-        self.line.media(n, &self.caller);
+        // Two frames in the wrong order, and one twice in place of another.
+        let number = match n % 200 {
+            50 | 60 => n + 1,
+            51 | 61 | 120 => n - 1,
+            _ => n,
+        };
+        self.line.media(number, &self.caller);
         self.twilio();
         self.echo();
         let turn = n / 200;

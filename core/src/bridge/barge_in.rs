@@ -4,6 +4,7 @@ use super::{
     Bridge, MAX_MARK_NAME,
     event_id::Purpose,
     record,
+    response::Dialog,
     storage::{Record, Text},
 };
 use crate::{
@@ -22,10 +23,19 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         by_caller: bool,
         started: Option<Record<'_>>,
     ) -> Result<(), Error> {
+        let Dialog {
+            events,
+            last_cut,
+            last_part,
+            ..
+        } = self.dialog;
         let before = (self.outbox, self.stats);
         let result = self.queue_interruption(cancels, started);
         if result.is_err() {
             (self.outbox, self.stats) = before;
+            self.dialog.events = events;
+            self.dialog.last_cut = last_cut;
+            self.dialog.last_part = last_part;
             return result;
         }
         self.dialog.interrupted(by_caller);
@@ -49,6 +59,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             dialog,
             model,
             carrier,
+            now,
             ..
         } = self;
         let slab = storage.as_mut();
@@ -121,6 +132,10 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 let texts = [Text::Plain(dropped.item_id)];
                 outbox.push(slab, Record::new(record::ITEM_DROPPED, [], &texts))?;
             }
+        } else if let Some(since) = downlink.held_since() {
+            // All was heard meanwhile, or nothing had come: it was held for nothing.
+            stats.false_barge_ins += 1;
+            outbox.push(slab, Record::playback_resumed(now.saturating_sub(since)))?;
         }
         Ok(())
     }

@@ -102,20 +102,21 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             self.stats.marks_ignored += 1;
         }
         self.measure_latency();
-        // The queue is empty and holds an event for each part that can wait, so this does not fail.
-        self.tell_echo(echo, named)
-    }
-
-    fn tell_echo(&mut self, echo: Echo, named: Option<&str>) -> Result<(), Error> {
         if let Some(name) = named.filter(|_| echo != Echo::Foreign) {
             let is_heard = u64::from(echo == Echo::Heard);
             self.push_event(Record::new(record::MARK, [is_heard], &[Text::Plain(name)]))?;
         }
+        self.tell_heard();
+        Ok(())
+    }
+
+    /// Tells of the content parts that were heard to their end. The queue holds an event for each
+    /// that can wait, besides any message but one of the longest.
+    pub(super) fn tell_heard(&mut self) {
         while let Some(heard) = self.downlink.ledger.pop_heard() {
             let texts = [Text::Plain(heard.item_id())];
-            self.push_event(Record::new(record::ITEM_HEARD, [heard.audio_ms], &texts))?;
+            let _ = self.push(Record::new(record::ITEM_HEARD, [heard.audio_ms], &texts));
         }
-        Ok(())
     }
 
     fn measure_latency(&mut self) {

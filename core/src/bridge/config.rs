@@ -115,7 +115,8 @@ pub enum BargeIn {
     /// As soon as the model reports speech.
     #[default]
     OnSpeech,
-    /// Once speech has lasted so long.
+    /// Once speech has lasted so long. Shorter speech is answered only if, by its end, nothing is
+    /// left of what it was spoken over.
     ///
     /// With [`Config::voice_detection`] it is measured here, as it comes in. Otherwise the model's
     /// word is all there is: it reports an end only after the silence that ends a turn, so that much

@@ -21,7 +21,7 @@ pub(super) struct Hold {
     /// Enough has come; it only remains to be done.
     is_confirmed: bool,
     /// By when the model has to hear a voice that has barged in without it.
-    unheard_until: Option<Duration>,
+    pub(super) unheard_until: Option<Duration>,
 }
 
 /// A turn of the caller that may be none.
@@ -159,7 +159,13 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         };
         let is_measured = matches!(self.config.barge_in, BargeIn::AfterSpeech(_));
         match self.hold.open_turn() {
-            Some(turn) if is_measured => *turn = None,
+            Some(turn) if is_measured => {
+                *turn = None;
+                // Nothing is left that could go on instead: it was a turn like any other.
+                if !self.is_model_speaking() {
+                    self.dialog.turn_ended(speech_end);
+                }
+            }
             Some(turn) => {
                 *turn = turn.map(|turn| Turn {
                     ended: Some(end),
@@ -194,8 +200,12 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             }
             _ => {}
         }
-        if let (BargeIn::AfterSpeech(needed), Some(spoken)) = (self.config.barge_in, speech) {
-            self.hold.is_confirmed |= spoken >= needed && self.downlink.held_since().is_some();
+        let barge_in = self.config.barge_in;
+        if let (BargeIn::AfterSpeech(needed), Some(since)) = (barge_in, self.downlink.held_since())
+        {
+            // What was spoken long before playback was held says nothing about this.
+            let lately = self.now.saturating_sub(since).saturating_add(ONSET);
+            self.hold.is_confirmed |= speech.is_some_and(|spoken| spoken.min(lately) >= needed);
         }
         self.settle();
     }
@@ -281,8 +291,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         };
         self.stats.false_barge_ins += 1;
         let held = self.now.saturating_sub(since);
-        let held = u64::try_from(held.as_nanos()).unwrap_or(u64::MAX);
-        let _ = self.push(Record::new(record::PLAYBACK_RESUMED, [held], &[]));
+        let _ = self.push(Record::playback_resumed(held));
     }
 
     /// The model is heard, or is about to be.
@@ -295,6 +304,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
 const MAX_TURNS: usize = 3;
 /// From the end of a turn to its transcript.
 const TRANSCRIPT_PATIENCE: Duration = Duration::from_secs(2);
+/// Speech that was heard when its onset is told.
+const ONSET: Duration = Duration::from_millis(80);
 /// From the end of a voice heard here to the model's word of it.
 const SPEECH_PATIENCE: Duration = Duration::from_millis(500);
 /// A voice heard here that the model has not heard by then is none.

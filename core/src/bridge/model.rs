@@ -85,6 +85,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 let part = (Id::from_json(item_id, "item_id")?, content_index);
                 if self.downlink.is_in(part) {
                     self.downlink.finish(self.storage.as_mut(), &mut self.stats);
+                    self.tell_heard();
                 }
                 Ok(())
             }
@@ -141,6 +142,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
 
     fn response_created(&mut self, id: Id) -> Result<(), Error> {
         if !self.dialog.response_created(self.now, id) {
+            self.hold.unheard_until = None;
             return Ok(());
         }
         // Not a word of it now; what the caller spoke over is owed when they have finished.
@@ -226,6 +228,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             self.downlink.finish(self.storage.as_mut(), &mut self.stats);
             self.downlink.ledger.finish_all();
         }
+        self.tell_heard();
         Ok(())
     }
 

@@ -49,10 +49,10 @@ pub enum Event<'b> {
         /// Where, in the audio appended to this session of the model, with the silence that told.
         position: Duration,
     },
-    /// Playback stands still until it is known whether the caller barges in: the barge-in
-    /// transaction follows, or [`PlaybackResumed`](Self::PlaybackResumed).
+    /// Playback stands still until it is known whether the caller barges in: unless the call ends
+    /// before, [`BargeIn`](Self::BargeIn) follows, or [`PlaybackResumed`](Self::PlaybackResumed).
     PlaybackHeld,
-    /// It was no barge-in: playback goes on where it stood.
+    /// It was no barge-in: playback goes on where it stood, if anything is left of it.
     PlaybackResumed {
         /// How long it stood, the lead that was playing meanwhile included.
         held: Duration,
@@ -73,11 +73,11 @@ pub enum Event<'b> {
         /// The item.
         item_id: &'b str,
     },
-    /// The caller has heard this item to its end.
+    /// The caller has heard a content part of this item, mostly its only one, to its end.
     ItemHeard {
         /// The item.
         item_id: &'b str,
-        /// Its whole length.
+        /// The part's whole length.
         audio_end: Duration,
     },
     /// There was no room for all of a delta's audio; its end was dropped. One delta brought more than

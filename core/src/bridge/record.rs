@@ -34,6 +34,11 @@ impl<'a> Record<'a> {
         )
     }
 
+    pub(super) fn playback_resumed(held: Duration) -> Self {
+        let held = u64::try_from(held.as_nanos()).unwrap_or(u64::MAX);
+        Self::new(PLAYBACK_RESUMED, [held], &[])
+    }
+
     pub(super) fn format_mismatch(
         expected: AudioFormat,
         input: Option<AudioFormat>,

@@ -52,7 +52,7 @@ pub(super) struct Dialog {
     /// The content part whose audio came last, unless its item was deleted since.
     pub(super) last_part: Option<(Id, u32)>,
     /// The last truncation asked for, until another one is.
-    last_cut: Option<Truncation>,
+    pub(super) last_cut: Option<Truncation>,
     /// Audio that we have received and the model, by its refusals, does not hold yet.
     cut_margin_ms: u64,
     pub(super) calls: Calls,
@@ -423,7 +423,10 @@ impl Dialog {
             audio_end_ms: heard_ms.min(held_ms),
             received_ms: unheard.received_ms,
         };
-        self.last_cut = Some(cut);
+        // One at 0 is never refused for its length, and must not hide one before it.
+        if cut.audio_end_ms > 0 {
+            self.last_cut = Some(cut);
+        }
         Ok(cut)
     }
 
@@ -435,10 +438,10 @@ impl Dialog {
             .last_cut
             .filter(|cut| event_id == *cut.event_id.as_str())?;
         self.last_cut = None;
-        if refused.tries == MAX_CUT_TRIES {
+        if refused.tries == MAX_CUT_TRIES || refused.audio_end_ms == 0 {
             return None;
         }
-        let audio_end_ms = refused.audio_end_ms.checked_sub(CUT_STEP_MS)?;
+        let audio_end_ms = refused.audio_end_ms.saturating_sub(CUT_STEP_MS);
         let margin_ms = refused.received_ms.saturating_sub(audio_end_ms);
         self.cut_margin_ms = self.cut_margin_ms.max(margin_ms.min(MAX_CUT_MARGIN_MS));
         self.last_cut = Some(Truncation {

@@ -55,7 +55,7 @@ pub struct Stats {
     pub barge_ins: u64,
     /// Times that playback was held until an interruption was confirmed.
     pub holds: u64,
-    /// Holds that ended without a barge-in: playback went on.
+    /// Holds that ended without a barge-in: playback went on, if anything was left of it.
     pub false_barge_ins: u64,
     /// Items truncated.
     pub truncated_items: u64,

@@ -13,12 +13,7 @@ use self::{
     holes::{Hole, Holes},
     queue::Queue,
 };
-use super::{
-    config::Config,
-    stats::Stats,
-    storage::Ring,
-    stream::{CHUNK_BYTES, for_each_chunk},
-};
+use super::{config::Config, stats::Stats, storage::Ring, stream::for_each_chunk};
 use crate::{
     Error, JsonStr, Upsampler,
     base64::{self, Decoder},
@@ -108,7 +103,7 @@ impl Uplink {
         self.handle_timeout(now, slab, stats);
         stats.media_messages += 1;
         self.last_media = now;
-        let time = timestamp_ms.saturating_mul(8);
+        let time = timestamp_ms.min(MAX_TIMESTAMP_MS) * 8;
         let Some(mut at) = self.find_place(now, slab, config, stats, time, count) else {
             stats.duplicate_samples += count;
             return Ok(());
@@ -130,6 +125,7 @@ impl Uplink {
     pub(super) fn handle_timeout(&mut self, now: Duration, slab: &mut [u8], stats: &mut Stats) {
         if self.held_until.is_some_and(|end| end <= now) {
             self.release(slab, stats);
+            self.note_depth(stats);
         }
     }
 
@@ -372,10 +368,10 @@ impl Uplink {
         let mut at = self.held_from;
         let end = at + held as u64;
         while at < end {
-            let hole = self.open.first_from(at).map(|hole| hole.span.clone());
-            let voiced = hole.map_or(end, |span| span.start) - at;
+            let start = self.open.first_start().unwrap_or(end);
+            let voiced = start - at;
             if voiced == 0 {
-                let Some(hole) = self.open.take(&(at..end)) else {
+                let Some(hole) = self.open.take_from(start) else {
                     break;
                 };
                 from += hole.samples() as usize;
@@ -424,11 +420,17 @@ impl Uplink {
         }
         let most = self.ahead.min(MAX_PERIOD as u64) as usize;
         let cut = shorten(pcm, most).or_else(|| {
-            if most < MAX_PERIOD || pcm.len() < PIECE {
+            if pcm.len() < PIECE {
                 return None;
             }
             self.refused += 1;
-            (self.refused > MAX_REFUSED).then(|| cut_anyway(pcm, most))
+            // Less than a period can wait for a pause.
+            let enough = if most < MAX_PERIOD {
+                10 * MAX_REFUSED
+            } else {
+                MAX_REFUSED
+            };
+            (self.refused > enough).then(|| cut_anyway(pcm, most))
         });
         let Some(cut) = cut else {
             return 0;
@@ -494,6 +496,8 @@ pub(super) const MAX_APPEND_SAMPLES: usize = 320;
 const PIECE: usize = 160;
 /// The longest gap that may be configured, and the most silence that waits.
 const MAX_GAP: Duration = Duration::from_secs(60);
+/// Beyond what any call reaches, and far from where arithmetic ends.
+const MAX_TIMESTAMP_MS: u64 = 1 << 52;
 /// 10 ms: half a frame.
 const TIMESTAMP_TOLERANCE: u64 = 80;
 /// Media that continues itself and has all come before, in samples: five frames are a time line that

@@ -77,19 +77,31 @@ impl Source {
         self.predictor.residual(history, excitation);
     }
 
-    /// The next sample, not yet faded.
-    pub(super) fn next(&mut self) -> f32 {
-        if self.at == self.period {
-            self.at = 0;
-            self.level *= self.decay;
+    /// The next samples, not yet faded, at most [`BLOCK`] of them.
+    pub(super) fn fill(&mut self, block: &mut [f32]) {
+        // In one line after what came before, so that no sample has to be moved for the next.
+        let mut line = [0.0; ORDER + BLOCK];
+        line[..ORDER].copy_from_slice(&self.memory);
+        let len = block.len().min(BLOCK);
+        for (n, slot) in block.iter_mut().take(BLOCK).enumerate() {
+            if self.at == self.period {
+                self.at = 0;
+                self.level *= self.decay;
+            }
+            let excitation = self.level * self.excitation.get(self.at).unwrap_or(&0.0);
+            self.at += 1;
+            let Some(before) = line.get(n..).and_then(<[f32]>::first_chunk) else {
+                break;
+            };
+            let value = excitation + self.predictor.predict(before);
+            *slot = value.max(-self.peak).min(self.peak);
+            if let Some(next) = line.get_mut(ORDER + n) {
+                *next = *slot;
+            }
         }
-        let excitation = self.level * self.excitation.get(self.at).unwrap_or(&0.0);
-        self.at += 1;
-        let value = excitation + self.predictor.predict(&self.memory);
-        let value = value.max(-self.peak).min(self.peak);
-        self.memory.copy_within(1.., 0);
-        self.memory[ORDER - 1] = value;
-        value
+        if let Some(newest) = line.get(len..).and_then(<[f32]>::first_chunk) {
+            self.memory = *newest;
+        }
     }
 
     /// How loud the substitute is after `lost` samples, when silence is due after `fade`.
@@ -108,6 +120,9 @@ impl Source {
         at(step) + (at(step + 1) - at(step)) * between
     }
 }
+
+/// 10 ms.
+pub(super) const BLOCK: usize = 80;
 
 /// Gain at each sixth of the fade, for a clear pitch and for noise.
 const VOICED: [f32; 7] = [1.0, 1.0, 0.9, 0.9, 0.9, 0.8, 0.0];

@@ -13,37 +13,45 @@ pub(super) struct Spectrum {
     pub(super) flatness: f32,
 }
 
-/// Goertzel's recursion over eight bins at a time, behind a window that keeps a tone within the bins
-/// next to it. Products and sums are rounded one by one in a fixed order, so that every instruction
-/// set gives the same bits.
+/// Goertzel's recursion behind a window that keeps a tone within the bins next to it. Products and
+/// sums are rounded one by one in a fixed order, so that every instruction set gives the same bits.
 pub(super) fn spectrum(frame: &[i16; FRAME]) -> Spectrum {
-    let coefficients = COEFFICIENTS.map(f32x8::new);
-    let mut last = [f32x8::ZERO; GROUPS];
-    let mut before = [f32x8::ZERO; GROUPS];
-    for (&sample, weight) in frame.iter().zip(WINDOW) {
-        let sample = f32x8::splat(f32::from(sample) * weight);
-        for group in 0..GROUPS {
-            let next = (sample - before[group]) + coefficients[group] * last[group];
-            before[group] = last[group];
-            last[group] = next;
-        }
+    let mut windowed = [0.0; FRAME];
+    for ((dst, &sample), weight) in windowed.iter_mut().zip(frame).zip(WINDOW) {
+        *dst = f32::from(sample) * weight;
     }
     let (mut sum, mut logs) = (0.0, 0.0);
-    for group in 0..GROUPS {
-        let (last, before) = (last[group], before[group]);
-        let power = (last * last + before * before) - coefficients[group] * last * before;
-        for power in power.to_array() {
+    for coefficients in COEFFICIENTS {
+        for power in powers(&windowed, coefficients.map(f32x8::new)) {
             // Rounding can leave a little less than nothing, and silence has no logarithm.
             let power = power.max(FLOOR);
             sum += power;
             logs += log2(power);
         }
     }
-    let bins = (8 * GROUPS) as f32;
     Spectrum {
         level: log2(sum / POWER_GAIN) - FULL_SCALE,
-        flatness: logs / bins - log2(sum / bins),
+        flatness: logs / BINS - log2(sum / BINS),
     }
+}
+
+/// The powers of 16 bins: as many as the registers of the plainest instruction set hold.
+fn powers(windowed: &[f32; FRAME], coefficients: [f32x8; 2]) -> [f32; 16] {
+    let [c, d] = coefficients;
+    let [mut last_c, mut before_c, mut last_d, mut before_d] = [f32x8::ZERO; 4];
+    for &sample in windowed {
+        let sample = f32x8::splat(sample);
+        let next_c = (sample - before_c) + c * last_c;
+        let next_d = (sample - before_d) + d * last_d;
+        (before_c, last_c) = (last_c, next_c);
+        (before_d, last_d) = (last_d, next_d);
+    }
+    let c = (last_c * last_c + before_c * before_c) - c * last_c * before_c;
+    let d = (last_d * last_d + before_d * before_d) - d * last_d * before_d;
+    let mut powers = [0.0; 16];
+    powers[..8].copy_from_slice(&c.to_array());
+    powers[8..].copy_from_slice(&d.to_array());
+    powers
 }
 
 /// Logarithm to base 2 of a normal number above 0, to within 0.01.
@@ -68,7 +76,7 @@ const fn window() -> [f32; FRAME] {
 
 /// Samples in a frame of 20 ms.
 pub(super) const FRAME: usize = 160;
-const GROUPS: usize = 4;
+const BINS: f32 = 32.0;
 const WINDOW: [f32; FRAME] = window();
 /// Sum of the bins' powers over the mean square of the samples: 40 bins would cover all of the
 /// spectrum, and the window's squares sum up to 128/315 of the frame.
@@ -79,11 +87,15 @@ const FULL_SCALE: f32 = 29.0;
 const FLOOR: f32 = 0.65;
 /// `2 cos(2π f / 8000)` for `f` from 250 to 3,350 Hz in steps of 100 Hz.
 #[rustfmt::skip]
-const COEFFICIENTS: [[f32; 8]; GROUPS] = [
-    [1.96157056, 1.92491047, 1.87638267, 1.81628635, 1.74499201, 1.66293922, 1.57063386, 1.46864502],
-    [1.35760149, 1.2381879, 1.11114047, 0.977242483, 0.837319475, 0.692234114, 0.5428809, 0.390180644],
-    [0.235074795, 0.0785196315, -0.0785196315, -0.235074795, -0.390180644, -0.5428809, -0.692234114, -0.837319475],
-    [-0.977242483, -1.11114047, -1.2381879, -1.35760149, -1.46864502, -1.57063386, -1.66293922, -1.74499201],
+const COEFFICIENTS: [[[f32; 8]; 2]; 2] = [
+    [
+        [1.96157056, 1.92491047, 1.87638267, 1.81628635, 1.74499201, 1.66293922, 1.57063386, 1.46864502],
+        [1.35760149, 1.2381879, 1.11114047, 0.977242483, 0.837319475, 0.692234114, 0.5428809, 0.390180644],
+    ],
+    [
+        [0.235074795, 0.0785196315, -0.0785196315, -0.235074795, -0.390180644, -0.5428809, -0.692234114, -0.837319475],
+        [-0.977242483, -1.11114047, -1.2381879, -1.35760149, -1.46864502, -1.57063386, -1.66293922, -1.74499201],
+    ],
 ];
 
 #[cfg(test)]
@@ -99,7 +111,12 @@ mod tests {
 
     #[test]
     fn coefficients_are_those_of_their_frequencies() {
-        for (bin, coefficient) in COEFFICIENTS.as_flattened().iter().enumerate() {
+        for (bin, coefficient) in COEFFICIENTS
+            .as_flattened()
+            .as_flattened()
+            .iter()
+            .enumerate()
+        {
             let hz = 250.0 + 100.0 * bin as f64;
             let exact = 2.0 * (core::f64::consts::TAU * hz / 8_000.0).cos();
             assert!((f64::from(*coefficient) - exact).abs() < 1e-7, "{hz}");

@@ -159,7 +159,8 @@ fn filled_late_and_dropped_samples_of_the_caller_are_counted() {
     call.run_for(ms(400));
     let stats = call.bridge.stats();
     assert_eq!(stats.concealed_samples, 7 * 160);
-    assert_eq!(stats.late_samples, 160);
+    assert_eq!(stats.lost_samples, 7 * 160);
+    assert_eq!((stats.late_samples, stats.duplicate_samples), (0, 160));
     assert_eq!((stats.stall_samples, stats.uplink_dropped_samples), (0, 0));
     let arrived = call.log.iter().filter(
         |exchange| matches!(&exchange.input, Input::Twilio(text) if text.contains("\"media\"")),

@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../jitter/voice.rs"]
+mod speech;
 
 mod arbiter;
 mod contract;
@@ -9,7 +11,10 @@ mod downlink;
 mod events;
 mod hold;
 mod limits;
+mod line;
 mod reaction;
 mod reconnect;
 mod response;
 mod uplink;
+
+use common::rng;

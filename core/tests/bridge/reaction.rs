@@ -263,6 +263,26 @@ fn a_barge_in_that_the_model_never_hears_is_answered_all_the_same() {
 }
 
 #[test]
+fn what_was_spoken_before_playback_was_held_does_not_count() {
+    let after = BargeIn::AfterSpeech(Duration::from_millis(400));
+    let mut call = speaking(setup(after, true));
+    // Somebody in the room has been talking since before the answer; then there is a cough.
+    call.run_until_quiet();
+    say(&mut call, &speech(6_000), 7, false);
+    call.run_for(ms(1_000));
+    call.model.replies = [Reply::speech(5_000)].into();
+    call.command(Input::CreateResponse(None)).unwrap();
+    call.run_for(ms(1_000));
+    let holds = call.bridge.stats().holds;
+    call.speech_started();
+    call.run_for(ms(200));
+    assert_eq!(call.bridge.stats().holds, holds + 1);
+    assert_eq!(call.bridge.stats().barge_ins, 0);
+    call.run_for(ms(400));
+    assert_eq!(call.bridge.stats().barge_ins, 1, "it has lasted since");
+}
+
+#[test]
 fn a_voice_shorter_than_asked_for_is_not_made_longer_by_the_pause_behind_it() {
     let after = BargeIn::AfterSpeech(Duration::from_millis(300));
     let mut call = speaking(setup(after, true));

@@ -1,4 +1,21 @@
 //! Barge-in as a state machine: random scripts of a call in virtual time.
+//!
+//! A script is a [`Setup`] and a list of [`Event`]s: time passes, the caller speaks, the model makes
+//! audio, echoes get lost, sockets break, the application commands, in any order. The [`World`] is
+//! the Bridge between two peers that do what the script says: a server that holds items and refuses
+//! what a real one would, and a player that knows which sample of which item was heard when. Every
+//! input and every output goes past [`truth::Truth`], which knows what the specification promises:
+//! which samples are to be sent next, what was truly played, what the echoes so far prove of it,
+//! which responses must not be heard any more. It is given nothing by the Bridge but its outputs.
+//!
+//! In the end the call is brought to rest, what the server holds is compared with what was heard,
+//! one more turn has to work, the call has to end closed, and the same inputs have to bring the same
+//! outputs, byte for byte, in a second Bridge.
+//!
+//! An event that makes no sense where it stands changes nothing, so any part of a script is a
+//! script, and a failure shrinks to a few events. It is printed as what happened, message by
+//! message, and as a line of Rust that is a test in [`orderings`]. `TRUNKLINE_CASES` sets the number
+//! of scripts, `TRUNKLINE_SEED` repeats a run.
 
 #[path = "../common/cases.rs"]
 mod cases;
@@ -20,7 +37,8 @@ use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state
 use event::{Event, Setup};
 use world::World;
 
-/// What a script has come to, without a Bridge.
+/// As much of a script's state as the choice of the next event needs. What was played and what the
+/// server holds follows from what the Bridge does, so that the world keeps it.
 #[derive(Clone, Debug)]
 struct Script {
     setup: Setup,

@@ -1,26 +1,20 @@
 //! A call in virtual time: the Bridge between its two peers, each input and output judged.
 
-use std::{fmt::Write as _, sync::LazyLock, time::Duration};
+mod ending;
+mod host;
 
-use trunkline::{
-    Bridge, Error,
-    bridge::{BargeIn, Config, ModelAudio, Output},
-    mulaw,
-};
+use std::sync::LazyLock;
 
+use trunkline::{Bridge, Error, mulaw};
+
+use self::host::config;
 use super::{
-    event::{Ending, Event, Fate, Setup, Stops, Stray},
+    event::{Event, Setup, Stray},
     player::Player,
     server::{Message, Server},
     truth::{Cause, FromTwilio, Sent, Truth},
 };
-use crate::common::{
-    caller::Caller,
-    io::{Ev, Input},
-    link::Link,
-    ms,
-    rng::Rng,
-};
+use crate::common::{caller::Caller, io::Input, link::Link, ms, rng::Rng};
 
 /// A call.
 pub(crate) struct World {
@@ -280,145 +274,6 @@ impl World {
         self.post();
     }
 
-    /// The call comes to rest, is found in order, still works, and ends.
-    pub(crate) fn finish(mut self) {
-        self.is_finishing = true;
-        self.drain_late = None;
-        self.wake();
-        if !self.truth.is_ended {
-            self.settle();
-        }
-        if !self.truth.is_ended {
-            self.probe();
-            self.happen(&Event::Stop);
-            self.run_for(ms(1_000) + self.setup.delays[0] + self.setup.jitter);
-        }
-        self.wake();
-        self.check_end();
-        self.replay();
-    }
-
-    /// Everything goes well from now on, and nobody begins anything new.
-    fn settle(&mut self) {
-        self.tell(|| "settle".into());
-        let is_deaf = self.player.has_lost_echoes();
-        self.player.set_fate(Fate::Prompt);
-        self.server.loses_item = false;
-        self.speak_again_at = None;
-        self.caller.next_frame = None;
-        if !self.is_streaming {
-            self.happen(&Event::Start);
-            self.caller.next_frame = None;
-        }
-        // 100 s of audio at most, and all patience there is.
-        let limit = self.now + 200_000_000;
-        let mut quiet = 0;
-        while quiet < 3 {
-            self.server.fall();
-            if self.server.is_responding() {
-                self.server.done(Ending::Completed);
-            }
-            self.post();
-            self.run_for(ms(150));
-            if self.truth.is_ended {
-                return;
-            }
-            let is_quiet = self.is_connected
-                && self.from_twilio.is_empty()
-                && self.to_twilio.is_empty()
-                && self.from_model.is_empty()
-                && self.to_model.is_empty()
-                && self.player.is_idle()
-                && !self.server.is_responding()
-                && self.bridge.poll_timeout().is_none()
-                && !self.answer()
-                && !self.truth.owes();
-            quiet = if is_quiet { quiet + 1 } else { 0 };
-            if self.now > limit {
-                let timer = self.bridge.poll_timeout();
-                self.fail(&format!("the call never comes to rest, timer {timer:?}"));
-            }
-        }
-        let verdict = self.truth.conclude(&self.server);
-        self.check(verdict);
-        if let Some(mark) = self.truth.app_marks.iter().find(|mark| mark.told == 0)
-            && !is_deaf
-        {
-            let reason = format!("mark {} was never told", mark.name);
-            self.fail(&reason);
-        }
-    }
-
-    /// Waits for a host that sleeps or drains late.
-    fn wake(&mut self) {
-        let awake = self.asleep_until.max(self.drain_at.unwrap_or(0));
-        self.run_for(awake.saturating_sub(self.now));
-    }
-
-    /// The caller's next turn is answered as if nothing had been.
-    fn probe(&mut self) {
-        self.tell(|| "probe".into());
-        self.truth.is_disturbed = false;
-        let clip = self.server.clips.len();
-        self.happen(&Event::Speak);
-        self.run_for(ms(300));
-        self.happen(&Event::Fall);
-        self.run_for(ms(200));
-        self.happen(&Event::Reply(vec![400]));
-        self.settle();
-        if !self
-            .server
-            .clips
-            .get(clip)
-            .is_some_and(|clip| clip.is_played_out())
-        {
-            self.fail("the next answer is not heard");
-        }
-    }
-
-    fn check_end(&mut self) {
-        let stats = *self.bridge.stats();
-        if !self.bridge.is_closed() || self.bridge.poll_timeout().is_some() {
-            self.fail("the call is not closed");
-        }
-        if stats.depth_samples > 0 || stats.uplink_depth_samples > 0 {
-            self.fail(&format!("something is left over: {stats:?}"));
-        }
-        let told = self.truth.names.len();
-        if self.bridge.interrupt(Duration::from_micros(self.now)) != Err(Error::Closed)
-            || !matches!(self.bridge.poll_output(&mut self.buf), Ok(None))
-            || self.truth.names.len() != told
-        {
-            self.fail("a closed call does something");
-        }
-    }
-
-    /// The same inputs in a new Bridge give the same outputs.
-    fn replay(&mut self) {
-        let mut twin = Bridge::new(config(&self.setup));
-        let (mut outputs, mut start) = (Vec::new(), 0);
-        for (at, logged) in core::mem::take(&mut self.log) {
-            let now = Duration::from_micros(at);
-            match logged {
-                Logged::Input(input, result) => {
-                    if input.apply(&mut twin, now) != result {
-                        self.fail(&format!("another result at {at} in the replay: {input:?}"));
-                    }
-                }
-                Logged::Drain(len) => {
-                    outputs.clear();
-                    while let Ok(Some(output)) = twin.poll_output(&mut self.buf) {
-                        record(&mut outputs, &output);
-                    }
-                    if outputs != self.outputs[start..start + len] {
-                        self.fail(&format!("other outputs at {at} in the replay"));
-                    }
-                    start += len;
-                }
-            }
-        }
-    }
-
     fn next_due(&self) -> Option<(u64, Due)> {
         let awake = self.asleep_until;
         let host = |at: Option<u64>| at.map(|at| at.max(awake));
@@ -596,133 +451,6 @@ impl World {
         self.asleep_until <= self.now && self.drain_at.is_none()
     }
 
-    /// A command of the application; whether the Bridge took it.
-    fn command(&mut self, input: Input, cause: Cause) -> bool {
-        if !self.is_awake() {
-            return false;
-        }
-        self.input(input, cause)
-    }
-
-    /// One input, and what comes of it. A Bridge has to take it unless the call is over.
-    fn input(&mut self, input: Input, cause: Cause) -> bool {
-        self.play();
-        let told = matches!(cause, Cause::Timer | Cause::Twilio(FromTwilio::Media));
-        if !told {
-            self.tell(|| format!("    ← {cause:?}"));
-        }
-        let now = Duration::from_micros(self.now);
-        let result = input.apply(&mut self.bridge, now);
-        match result {
-            Ok(()) if !self.truth.is_ended => {
-                let stats = *self.bridge.stats();
-                self.truth.learn(&mut self.server, self.now, cause, &stats);
-            }
-            Ok(())
-                if matches!(
-                    input,
-                    Input::Timeout | Input::TwilioClosed | Input::OpenAiClosed
-                ) => {}
-            Err(Error::Closed) if self.truth.is_ended => {}
-            Err(Error::QueueFull { .. }) if matches!(input, Input::Mark(_)) => {}
-            // Media may stop before it starts.
-            Err(Error::InvalidField { .. }) if !self.truth.is_started => {}
-            result => self.fail(&format!("{result:?} for {cause:?}")),
-        }
-        self.log.push((self.now, Logged::Input(input, result)));
-        if let Some(late) = self.drain_late.take() {
-            self.drain_at = Some(self.now + late);
-            if result.is_ok() && !self.truth.is_ended {
-                self.check_pending();
-            }
-        } else {
-            self.drain();
-        }
-        result.is_ok()
-    }
-
-    /// Before the outputs are drained every message is refused, and changes nothing.
-    fn check_pending(&mut self) {
-        let now = Duration::from_micros(self.now);
-        let refused = [
-            self.bridge.handle_twilio(now, "{}"),
-            self.bridge.handle_openai(now, "{}"),
-        ];
-        if refused != [Err(Error::OutputPending); 2] {
-            self.fail(&format!("{refused:?} while outputs are pending"));
-        }
-    }
-
-    fn drain(&mut self) {
-        self.play();
-        let mut buf = core::mem::take(&mut self.buf);
-        let mut count = 0;
-        loop {
-            let output = match self.bridge.poll_output(&mut buf) {
-                Ok(Some(output)) => output,
-                Ok(None) => break,
-                Err(error) => self.fail(&format!("`max_output_len` bytes must do, yet: {error}")),
-            };
-            record(&mut self.outputs, &output);
-            let stats = *self.bridge.stats();
-            let sent = match output {
-                Output::ToTwilio(text) => self.truth.watch_twilio(&mut self.server, &stats, text),
-                Output::ToOpenAi(text) => self.truth.watch_model(&mut self.server, text),
-                Output::Event(event) => {
-                    let event = Ev::own(&event);
-                    let name = format!("{event:?}");
-                    self.told
-                        .extend(name.split([' ', '(']).next().map(str::to_owned));
-                    self.tell(|| format!("    → {event:?}"));
-                    let verdict = self.truth.watch_event(&mut self.server, &stats, &event);
-                    verdict.map(|()| Sent::Told)
-                }
-            };
-            match self.check(sent) {
-                Sent::Told => {}
-                Sent::Append(bytes) => self.to_model.send(self.now, Sent::Append(bytes)),
-                Sent::ToModel(event) => {
-                    self.told.extend(event["type"].as_str().map(str::to_owned));
-                    self.tell(|| format!("    → {event}"));
-                    self.to_model.send(self.now, Sent::ToModel(event));
-                }
-                sent => {
-                    if sent == Sent::Clear {
-                        self.told.push("clear".into());
-                    }
-                    if !matches!(sent, Sent::Audio(_)) {
-                        self.tell(|| format!("    → {sent:?}"));
-                    }
-                    self.to_twilio.send(self.now, sent);
-                }
-            }
-            count += 1;
-            if count > 10_000 {
-                self.fail("one input, no end of outputs");
-            }
-        }
-        self.buf = buf;
-        let len = self.outputs.len() - self.drained;
-        self.drained = self.outputs.len();
-        self.log.push((self.now, Logged::Drain(len)));
-        let verdict = self.truth.settle(&mut self.server);
-        self.check(verdict);
-        self.set_alarm();
-    }
-
-    fn set_alarm(&mut self) {
-        let deadline = self.bridge.poll_timeout();
-        let deadline = deadline.map(|at| at.as_nanos().div_ceil(1_000) as u64);
-        self.alarm = match (deadline, self.alarm) {
-            (Some(deadline), Some((at, same))) if deadline == same => Some((at, same)),
-            (Some(deadline), _) => {
-                let late = self.rng.below(self.setup.late_timer + 1);
-                Some((deadline.max(self.now) + late, deadline))
-            }
-            (None, _) => None,
-        };
-    }
-
     fn check<T>(&self, verdict: Result<T, String>) -> T {
         match verdict {
             Ok(value) => value,
@@ -739,8 +467,9 @@ impl World {
     /// Ends the test. What led to it is told by running the same script once more.
     fn fail(&self, reason: &str) -> ! {
         if let Some(story) = &self.story {
-            let tail = story.len().saturating_sub(400);
-            panic!("{}\n{reason}, at {} µs", story[tail..].join("\n"), self.now);
+            let tail = story[story.len().saturating_sub(400)..].join("\n");
+            let script = as_rust(&self.setup, &self.script);
+            panic!("{tail}\n{reason}, at {} µs\n{script}", self.now);
         }
         let mut again = Self::new(&self.setup, Some(Vec::new()));
         for event in &self.script {
@@ -768,24 +497,21 @@ enum Due {
     Timer,
 }
 
-fn config(setup: &Setup) -> Config {
-    let mut config = Config::default();
-    config.model_audio = if setup.pcm {
-        ModelAudio::Pcm24k
-    } else {
-        ModelAudio::Mulaw
-    };
-    config.lead = Duration::from_millis(setup.lead);
-    config.mark_interval = Duration::from_millis(setup.mark_interval);
-    config.downlink_capacity = Duration::from_millis(setup.capacity);
-    config.barge_in = match setup.stops {
-        Stops::Never => BargeIn::Never,
-        Stops::OnSpeech => BargeIn::OnSpeech,
-        Stops::AfterSpeech(time) => BargeIn::AfterSpeech(Duration::from_millis(time)),
-        Stops::OnTranscript => BargeIn::OnTranscript,
-    };
-    config.voice_detection = setup.listens;
-    config
+/// The script as a test plays it.
+fn as_rust(setup: &Setup, script: &[Event]) -> String {
+    let mut text = format!("play({setup:?}, &{script:?});");
+    for (told, rust) in [
+        ("stops: ", "stops: Stops::"),
+        ("Echoes(", "Echoes(Fate::"),
+        ("StrayEcho(", "StrayEcho(Stray::"),
+        ("Transcript(", "Transcript(Words::"),
+        ("Done(", "Done(Ending::"),
+        ("Error(", "Error(Code::"),
+        ("Reply([", "Reply(vec!["),
+    ] {
+        text = text.replace(told, rust);
+    }
+    text
 }
 
 /// 100 ms of something like a vowel, μ-law: twelve periods of a pulse train through a resonance.
@@ -801,16 +527,3 @@ static VOICE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     mulaw::encode(&pcm, &mut bytes).expect("the lengths are equal");
     bytes
 });
-
-/// Appends `output` in a form that tells any two apart.
-fn record(outputs: &mut Vec<u8>, output: &Output<'_>) {
-    match output {
-        Output::ToTwilio(text) | Output::ToOpenAi(text) => outputs.extend(text.as_bytes()),
-        Output::Event(event) => {
-            let mut text = String::new();
-            write!(text, "{event:?}").expect("a string takes anything");
-            outputs.extend(text.as_bytes());
-        }
-    }
-    outputs.push(b'\n');
-}

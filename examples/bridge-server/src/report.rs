@@ -121,10 +121,14 @@ pub(crate) fn stats(stats: &Stats) -> Value {
     let audio = |samples: u64| samples / 8;
     json!({
         "media_messages": stats.media_messages,
+        "media_ms": audio(stats.media_samples),
         "appended_ms": audio(stats.appended_samples),
         "concealed_ms": audio(stats.concealed_samples),
         "stall_ms": audio(stats.stall_samples),
+        "cut_ms": audio(stats.cut_samples),
+        "lost_ms": audio(stats.lost_samples),
         "late_ms": audio(stats.late_samples),
+        "duplicate_ms": audio(stats.duplicate_samples),
         "uplink_dropped_ms": audio(stats.uplink_dropped_samples),
         "received_ms": audio(stats.received_samples),
         "sent_ms": audio(stats.sent_samples),

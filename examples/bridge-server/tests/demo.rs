@@ -192,8 +192,8 @@ async fn the_call_holds_in_a_storm_and_what_a_storm_does_not_excuse_would_be_not
             run.start += Duration::from_millis(10);
         }
     });
-    spoilt("noticed by the model to cleared", &|call| {
-        call.twilio.clears[0].time += Duration::from_millis(50);
+    spoilt("voice to the agent's silence", &|call| {
+        call.twilio.said[2].start -= Duration::from_secs(1);
     });
     // A second of the caller's second line was garbled on the way.
     spoilt("uplink, noise", &|call| {
@@ -208,7 +208,7 @@ async fn the_call_holds_in_a_storm_and_what_a_storm_does_not_excuse_would_be_not
             .samples -= 800;
     });
     spoilt("heard of a reply after it was cut", &|call| {
-        let clear = call.twilio.clears[1].time;
+        let clear = call.twilio.clears[0].time;
         let media = call
             .twilio
             .received
@@ -220,6 +220,13 @@ async fn the_call_holds_in_a_storm_and_what_a_storm_does_not_excuse_would_be_not
         for line in &mut call.log {
             if line["event"] == "stream_closed" {
                 line["stats"]["uplink_dropped_ms"] = 20.into();
+            }
+        }
+    });
+    spoilt("caller's audio: taken", &|call| {
+        for line in &mut call.log {
+            if line["event"] == "stream_closed" {
+                line["stats"]["appended_ms"] = 20_000.into();
             }
         }
     });

@@ -90,7 +90,7 @@ const TWILIO: &[Case] = &[
     Case {
         fault: "duplicate:percent=20",
         ends: STOPPED,
-        shows: |trace| answered(trace) && trace.counter("late_ms") >= 100,
+        shows: |trace| answered(trace) && trace.counter("duplicate_ms") >= 100,
     },
     Case {
         fault: "reorder:percent=10",

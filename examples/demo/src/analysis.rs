@@ -4,15 +4,18 @@
 //! *n · rate / 8000*, and an item's sample *s* is the agent's sample *s · 8000 / rate* after the
 //! first one that arrived for it. Whether counting is right is then checked by correlation.
 
+mod uplink;
+
 use std::{ops::Range, time::Duration};
 
 use anyhow::{Context, ensure};
 use trunkline_simulators::{
     audio::{MODEL_RATE, PHONE_RATE, duration_of, mulaw_decode, resample},
     openai::SessionRecord,
-    twilio::CallRecord,
+    twilio::{CallRecord, Run},
 };
 
+use self::uplink::Uplink;
 use crate::signal::{Spread, lag, snr_db};
 
 /// What was measured on one call.
@@ -27,23 +30,6 @@ pub(crate) struct Measured {
     pub(crate) false_barge_ins: Vec<BargeIn>,
 }
 
-/// Caller to model.
-pub(crate) struct Uplink {
-    /// Frame sent by Twilio → append received by the model that holds its last sample.
-    pub(crate) added: Spread,
-    /// Frames that were sent before the session was ready, and the longest any of them waited.
-    pub(crate) held_frames: usize,
-    pub(crate) held_max: Duration,
-    /// Frames that had not reached the model when the call ended.
-    pub(crate) frames_in_flight: usize,
-    /// By how much the sound lags behind the count of samples: the filter's delay.
-    pub(crate) lag: Duration,
-    /// Of each line the caller spoke, in dB.
-    pub(crate) snr_db: Vec<f64>,
-    /// The same without the frames that were lost on the way or came out of order.
-    pub(crate) intact_snr_db: Vec<f64>,
-}
-
 /// Model to caller.
 pub(crate) struct Downlink {
     /// A delta's first sample heard, against when it would have been heard had every delta
@@ -55,6 +41,8 @@ pub(crate) struct Downlink {
     pub(crate) underruns: usize,
     /// How long these were together.
     pub(crate) underrun: Duration,
+    /// How long the pauses were, together, that the bridge made on purpose.
+    pub(crate) held: Duration,
 }
 
 /// One spoken item of the model.
@@ -92,6 +80,8 @@ pub(crate) struct BargeIn {
     pub(crate) caller_started: Duration,
     pub(crate) noticed: Duration,
     pub(crate) cleared: Duration,
+    /// The last of the agent was heard.
+    pub(crate) silent: Duration,
     /// Audio the clear threw away, and which of the agent's samples that were.
     pub(crate) flushed: Duration,
     pub(crate) flushed_samples: Range<usize>,
@@ -119,12 +109,16 @@ impl Measured {
         ensure!(!truncates.is_empty(), "nothing was truncated");
         ensure!(truncates.len() < 2, "truncated {} times", truncates.len());
         ensure!(truncates[0].accepted, "the model has refused to truncate");
-        Self::of_stormy(call, session)
+        Self::of_stormy(call, session, &[])
     }
 
     /// The same for a call on which things go wrong: the model is interrupted by noise, too, and
-    /// refuses to truncate.
-    pub(crate) fn of_stormy(call: &CallRecord, session: &SessionRecord) -> anyhow::Result<Self> {
+    /// refuses to truncate; during `holds` the bridge waits for whether it is interrupted.
+    pub(crate) fn of_stormy(
+        call: &CallRecord,
+        session: &SessionRecord,
+        holds: &[Range<Duration>],
+    ) -> anyhow::Result<Self> {
         let items = items(call, session)?;
         let (mut by_caller, mut false_barge_ins) = (None, Vec::new());
         for n in 0..call.clears.len() {
@@ -136,8 +130,8 @@ impl Measured {
             }
         }
         Ok(Self {
-            uplink: uplink(call, session)?,
-            downlink: downlink(call, session, &items),
+            uplink: Uplink::of(call, session)?,
+            downlink: downlink(call, session, &items, holds),
             replies: replies(call, session, &items)?,
             barge_in: by_caller.context("nothing was cleared")?,
             false_barge_ins,
@@ -149,87 +143,6 @@ impl Measured {
     pub(crate) fn barge_ins(&self) -> impl Iterator<Item = &BargeIn> {
         std::iter::once(&self.barge_in).chain(&self.false_barge_ins)
     }
-}
-
-fn uplink(call: &CallRecord, session: &SessionRecord) -> anyhow::Result<Uplink> {
-    let ratio = u64::from(session.input_rate_hz / PHONE_RATE);
-    ensure!(ratio > 0, "the model has got no audio");
-    let ready = session
-        .server_events
-        .iter()
-        .find(|event| event.kind == "session.updated")
-        .context("the session was never set up")?
-        .time;
-    let (mut added, mut held) = (Vec::new(), Vec::new());
-    let mut frames_in_flight = 0;
-    for frame in &call.sent {
-        let end_sample = (frame.first_sample + frame.samples) * ratio;
-        let append = session
-            .appends
-            .partition_point(|append| append.end_sample < end_sample);
-        match session.appends.get(append) {
-            Some(append) if frame.time >= ready => {
-                added.push(append.time.saturating_sub(frame.time))
-            }
-            Some(append) => held.push(append.time.saturating_sub(frame.time)),
-            None => frames_in_flight += 1,
-        }
-    }
-
-    let sent = resample(&call.caller, PHONE_RATE, MODEL_RATE);
-    let got = resample(&session.input, session.input_rate_hz, MODEL_RATE);
-    let mut lags = Vec::new();
-    let (mut snrs, mut intact_snrs) = (Vec::new(), Vec::new());
-    let gaps = gaps(call);
-    for said in &call.said {
-        let first = (said.first_sample * FINE) as usize;
-        let end = first + (said.samples * FINE) as usize;
-        ensure!(
-            end + MAX_LAG <= got.len(),
-            "the model has not got all that the caller said"
-        );
-        let reference = &sent[first..end];
-        let lag = lag(
-            &reference[..reference.len().min(ALIGNED)],
-            &got[first..],
-            MAX_LAG,
-        );
-        snrs.push(snr_db(reference, &got[first + lag..end + lag]));
-        let mut intact = [reference.to_vec(), got[first + lag..end + lag].to_vec()];
-        for samples in &mut intact {
-            for gap in &gaps {
-                let begin = gap.start.clamp(first, end) - first;
-                samples[begin..gap.end.clamp(first, end) - first].fill(0);
-            }
-        }
-        intact_snrs.push(snr_db(&intact[0], &intact[1]));
-        lags.push(duration_of(lag as u64, MODEL_RATE));
-    }
-    Ok(Uplink {
-        added: Spread::of(added),
-        held_frames: held.len(),
-        held_max: held.into_iter().max().unwrap_or_default(),
-        frames_in_flight,
-        lag: lags.into_iter().max().context("the caller said nothing")?,
-        snr_db: snrs,
-        intact_snr_db: intact_snrs,
-    })
-}
-
-/// Where frames of the caller were lost or overtaken, with one frame before and two behind, into
-/// which what is put there may fade; in samples of [`MODEL_RATE`].
-fn gaps(call: &CallRecord) -> Vec<Range<usize>> {
-    let frame = 20 * MODEL_RATE as usize / 1_000;
-    let mut gaps = Vec::new();
-    let mut next = 0;
-    for sent in &call.sent {
-        let from = (sent.first_sample * FINE) as usize;
-        if from > next {
-            gaps.push(next.saturating_sub(frame)..from + 2 * frame);
-        }
-        next = next.max(from + (sent.samples * FINE) as usize);
-    }
-    gaps
 }
 
 /// An item with what is needed to trace its samples.
@@ -316,11 +229,33 @@ fn items(call: &CallRecord, session: &SessionRecord) -> anyhow::Result<Vec<Trace
         .collect()
 }
 
-fn downlink(call: &CallRecord, session: &SessionRecord, items: &[Traced]) -> Downlink {
+fn downlink(
+    call: &CallRecord,
+    session: &SessionRecord,
+    items: &[Traced],
+    holds: &[Range<Duration>],
+) -> Downlink {
     let mut added = Vec::new();
     let mut first_media = Vec::new();
-    let (mut underruns, mut underrun) = (0, Duration::ZERO);
+    let (mut underruns, mut underrun, mut held) = (0, Duration::ZERO, Duration::ZERO);
     for item in items {
+        // First samples behind pauses made on purpose, and how long these were.
+        let mut pauses: Vec<(u64, Duration)> = Vec::new();
+        for pair in call.runs.windows(2) {
+            let (from, to, begins) = (pair[0].end(), pair[1].start, pair[1].first_sample);
+            if !(item.first_sample + 1..item.end_sample).contains(&begins) || pair[1].samples == 0 {
+                continue;
+            }
+            let pause = to.saturating_sub(from);
+            let is_hold = |hold: &Range<Duration>| hold.start < to && hold.end + AT_ONCE > from;
+            if holds.iter().any(is_hold) {
+                pauses.push((begins, pause));
+                held += pause;
+            } else {
+                underruns += 1;
+                underrun += pause;
+            }
+        }
         let mut ideal_end = Duration::ZERO;
         for delta in session
             .deltas
@@ -335,7 +270,9 @@ fn downlink(call: &CallRecord, session: &SessionRecord, items: &[Traced]) -> Dow
             if sample < item.end_sample
                 && let Some(heard) = call.heard_at(sample)
             {
-                added.push(heard.saturating_sub(ideal));
+                let before = pauses.iter().filter(|(begins, _)| *begins <= sample);
+                let paused: Duration = before.map(|(_, pause)| *pause).sum();
+                added.push(heard.saturating_sub(ideal + paused));
             }
         }
         let media = call
@@ -343,19 +280,13 @@ fn downlink(call: &CallRecord, session: &SessionRecord, items: &[Traced]) -> Dow
             .iter()
             .find(|media| media.first_sample == item.first_sample);
         first_media.extend(media.map(|media| media.time.saturating_sub(item.measured.first_delta)));
-        for pair in call.runs.windows(2) {
-            let begins = pair[1].first_sample;
-            if (item.first_sample + 1..item.end_sample).contains(&begins) && pair[1].samples > 0 {
-                underruns += 1;
-                underrun += pair[1].start.saturating_sub(pair[0].end());
-            }
-        }
     }
     Downlink {
         added: Spread::of(added),
         first_media: Spread::of(first_media),
         underruns,
         underrun,
+        held,
     }
 }
 
@@ -423,6 +354,11 @@ fn barge_in(
         caller_started: said.map_or(noticed.time, |said| said.start),
         noticed: noticed.time,
         cleared: clear.time,
+        silent: call
+            .runs
+            .iter()
+            .rfind(|run| run.start < clear.time)
+            .map_or(clear.time, Run::end),
         flushed: duration_of(clear.flushed_samples, PHONE_RATE),
         flushed_samples: {
             let first = (item.first_sample + played) as usize;
@@ -436,8 +372,6 @@ fn barge_in(
     Ok((barge_in, said.is_some()))
 }
 
-/// Samples of the rate at which signals are aligned per sample of the telephone.
-const FINE: u64 = (MODEL_RATE / PHONE_RATE) as u64;
 /// Enough speech to find its place, at [`MODEL_RATE`].
 const ALIGNED: usize = MODEL_RATE as usize;
 /// 20 ms: more would be a frame lost or doubled, which the noise then shows.

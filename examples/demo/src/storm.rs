@@ -1,6 +1,6 @@
 //! The same conversation while everything goes wrong, and what must hold even then.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, ops::Range, path::Path, time::Duration};
 
 use anyhow::{Context, ensure};
 use futures_util::future::try_join_all;
@@ -8,8 +8,14 @@ use serde_json::Value;
 use trunkline_simulators::twilio::{CallRecord, Ending, Step};
 
 use crate::{
-    Call, Check, Options, analysis::Measured, conversation::Conversation, scene, server::Resources,
-    stage::Stage, storm_report,
+    Call, Check, Options,
+    analysis::Measured,
+    conversation::Conversation,
+    reaction::{Reaction, Way},
+    scene,
+    server::Resources,
+    stage::{Stage, seconds},
+    storm_checks, storm_report,
 };
 
 /// A conversation under faults, then short calls that break off.
@@ -50,7 +56,15 @@ impl Storm {
     /// When something cannot be started, or the server does not survive.
     pub async fn play(options: &Options) -> anyhow::Result<Self> {
         let conversation = Conversation::load(&options.speech)?;
-        let stage = Stage::set(options, &conversation, SPEED, faults(MODEL_FAULTS)?, &[]).await?;
+        let model_faults = faults(MODEL_FAULTS)?;
+        let stage = Stage::set(
+            options,
+            &conversation,
+            SPEED,
+            model_faults,
+            SERVER_ARGUMENTS,
+        )
+        .await?;
         let before = stage.server.resources();
         let script = conversation.script(THINKING);
         let twilio = stage.call(1, script, faults(TWILIO_FAULTS)?).await;
@@ -105,8 +119,7 @@ impl Storm {
     /// # Errors
     /// When the call lacks something that has to be measured.
     pub fn checks(&self) -> anyhow::Result<Vec<Check>> {
-        let measured = Measured::of_stormy(&self.call.twilio, &self.call.model)?;
-        Ok(crate::storm_checks::all(self, &measured))
+        Ok(storm_checks::all(self, &self.measured()?))
     }
 
     /// Writes the files that [`Call::write`] does, with what went wrong.
@@ -115,12 +128,31 @@ impl Storm {
     /// As [`checks`](Self::checks), and when a file cannot be written.
     pub fn write(&self, directory: &Path) -> anyhow::Result<()> {
         self.call.write_records(directory)?;
-        let measured = Measured::of_stormy(&self.call.twilio, &self.call.model)?;
+        let measured = self.measured()?;
         let picture = scene::picture(&self.call, &measured).svg();
         fs::write(directory.join("call.svg"), picture)?;
-        let checks = crate::storm_checks::all(self, &measured);
+        let checks = storm_checks::all(self, &measured);
         let page = storm_report::markdown(self, &measured, &checks);
         Ok(fs::write(directory.join("report.md"), page)?)
+    }
+}
+
+impl Storm {
+    fn measured(&self) -> anyhow::Result<Measured> {
+        Measured::of_stormy(&self.call.twilio, &self.call.model, &self.holds())
+    }
+
+    /// When the server held playback, until it went on or was cut.
+    pub(crate) fn holds(&self) -> Vec<Range<Duration>> {
+        let at = |line: &Value| Duration::from_secs_f64(seconds(line).max(0.0));
+        let held = self.call.server_lines("playback_held").map(at);
+        held.map(|held| {
+            let resumed = self.call.server_lines("playback_resumed").map(at);
+            let cut = self.call.server_lines("barge_in").map(at);
+            let end = resumed.chain(cut).filter(|end| *end >= held).min();
+            held..end.unwrap_or(self.call.twilio.ended)
+        })
+        .collect()
     }
 }
 
@@ -145,7 +177,7 @@ pub(crate) const TWILIO_FAULTS: &[&str] = &[
     "mark-delay:percent=5,by=1s",
     "mark-repeat:percent=5",
     "garbage:every=1.3s",
-    "noise:for=250ms,at=9.2s",
+    "noise:for=200ms,at=9.2s",
 ];
 
 /// What goes wrong on the model's side of the conversation.
@@ -200,6 +232,9 @@ const WAYS: &[Way] = &[
     },
 ];
 
+/// So that noise does not end the agent's turn: twice as long as it lasts.
+pub(crate) const SERVER_ARGUMENTS: &[&str] =
+    &["--voice-detection", "--barge-in", "after-speech:400"];
 /// A busy model, so that it still speaks when it is interrupted.
 pub(crate) const SPEED: f64 = 3.0;
 /// How long the agent is silent before the caller speaks: longer than it takes to begin again after

@@ -25,6 +25,7 @@ pub(crate) fn all(storm: &Storm, measured: &Measured) -> Vec<Check> {
         downlink,
         replies,
         items,
+        barge_in,
         ..
     } = measured;
     let filter_delay = match call.model_audio {
@@ -128,19 +129,16 @@ pub(crate) fn all(storm: &Storm, measured: &Measured) -> Vec<Check> {
             downlink.underrun,
             1_000,
         ),
+        held(storm, measured),
         at_most(
             "longest reply, end of speech to sound",
             replies.iter().map(Reply::latency).max().unwrap_or_default(),
             2_500,
         ),
         at_most(
-            "barge-ins: noticed by the model to cleared",
-            measured
-                .barge_ins()
-                .map(|barge_in| barge_in.cleared.saturating_sub(barge_in.noticed))
-                .max()
-                .unwrap_or_default(),
-            25,
+            "barge-in: the caller's voice to the agent's silence",
+            barge_in.silent.saturating_sub(barge_in.caller_started),
+            700,
         ),
     ];
     let error = measured.barge_ins().map(BargeIn::error_ms);
@@ -182,6 +180,28 @@ pub(crate) fn all(storm: &Storm, measured: &Measured) -> Vec<Check> {
         });
     }
     checks
+}
+
+/// The noise made the server wait, and no more than that.
+fn held(storm: &Storm, measured: &Measured) -> Check {
+    let holds = storm.holds();
+    let longest = holds
+        .iter()
+        .map(|hold| hold.end.saturating_sub(hold.start))
+        .max();
+    let longest = longest.unwrap_or_default();
+    let resumed = storm.call.server_lines("playback_resumed").count();
+    let cut = measured.false_barge_ins.len();
+    Check {
+        name: "noise: playback held, and resumed",
+        found: format!(
+            "held {} times, at most {} ms, resumed {resumed} times, {cut} lines cut",
+            holds.len(),
+            longest.as_millis(),
+        ),
+        wanted: "resumed at least once, at most 1500 ms, no line cut".to_owned(),
+        is_met: resumed > 0 && cut == 0 && longest <= Duration::from_millis(1_500),
+    }
 }
 
 /// What was cut short is written down as far as it was made, and said again if noise has cut it.
@@ -252,7 +272,23 @@ fn bounds(call: &Call) -> Vec<Check> {
         at_most("caller's audio dropped, ms", "uplink_dropped_ms", 0),
         at_most("agent's audio that waited, ms", "max_depth_ms", 16_000),
         at_most("agent's audio dropped, ms", "downlink_dropped_ms", 0),
+        accounts(&counter),
     ]
+}
+
+/// Every millisecond of the caller's is accounted for, but for what was on its way at the end.
+fn accounts(counter: &dyn Fn(&str) -> Option<u64>) -> Check {
+    let sum = |names: &[&str]| -> Option<u64> { names.iter().map(|name| counter(name)).sum() };
+    let taken = sum(&["media_ms", "concealed_ms", "stall_ms"]);
+    let given = sum(&["appended_ms", "cut_ms", "uplink_dropped_ms"]);
+    Check {
+        name: "caller's audio: taken and made up, handed on and cut, ms",
+        found: format!("{}, {}", taken.unwrap_or(0), given.unwrap_or(0)),
+        wanted: "the same, but for 60 on their way at the end".to_owned(),
+        is_met: taken
+            .zip(given)
+            .is_some_and(|(taken, given)| taken > 0 && given <= taken + 2 && taken <= given + 60),
+    }
 }
 
 /// Messages of Twilio that the bridge has told as unknown.

@@ -7,7 +7,7 @@ use crate::{
     analysis::Measured,
     reaction::MODEL_FAULT,
     report,
-    storm::{MODEL_FAULTS, SPEED, Storm, TWILIO_FAULTS},
+    storm::{MODEL_FAULTS, SERVER_ARGUMENTS, SPEED, Storm, TWILIO_FAULTS},
 };
 
 /// The page of the call, with what went wrong and what came of it.
@@ -52,12 +52,15 @@ fn write(page: &mut String, storm: &Storm, measured: &Measured) -> std::fmt::Res
     }
     writeln!(
         page,
-        "\nThe model speaks at {SPEED} times real time instead of 8, so that it still speaks when it is interrupted.\n"
+        "\nThe model speaks at {SPEED} times real time instead of 8, so that it still speaks when it is interrupted. The server runs \
+         with `{}`, so that noise holds the agent's voice but does not end its turn.\n",
+        SERVER_ARGUMENTS.join(" "),
     )?;
     writeln!(
         page,
         "What became of it: of {frames} frames {} never came, {} came twice, {overtaken} after a later one; of {} marks {} \
-         never came back; {} messages were garbage; the queue ran dry {} times, {} in all.\n",
+         never came back; {} messages were garbage; the queue ran dry {} times, {} in all; the bridge \
+         held the agent's voice {} times, which made pauses of {}.\n",
         frames - numbers.len().min(frames),
         sent - numbers.len(),
         twilio.marks.len(),
@@ -65,6 +68,8 @@ fn write(page: &mut String, storm: &Storm, measured: &Measured) -> std::fmt::Res
         twilio.garbage,
         measured.downlink.underruns,
         report::ms(measured.downlink.underrun),
+        storm.holds().len(),
+        report::ms(measured.downlink.held),
     )?;
     writeln!(
         page,
@@ -80,14 +85,15 @@ fn write(page: &mut String, storm: &Storm, measured: &Measured) -> std::fmt::Res
 
     writeln!(
         page,
-        "## Interruptions\n\n| by | noticed → cleared | truncated at | truly played | error |\n|---|---:|---:|---:|---:|"
+        "## Interruptions\n\n| by | voice → silence | voice → cleared | truncated at | truly played | error |\n|---|---:|---:|---:|---:|---:|"
     )?;
     for (n, barge_in) in measured.barge_ins().enumerate() {
         writeln!(
             page,
-            "| {} | {} | {} ms | {:.1} ms | {:.1} ms |",
+            "| {} | {} | {} | {} ms | {:.1} ms | {:.1} ms |",
             if n == 0 { "the caller" } else { "noise" },
-            report::ms(barge_in.cleared.saturating_sub(barge_in.noticed)),
+            report::ms(barge_in.silent.saturating_sub(barge_in.caller_started)),
+            report::ms(barge_in.cleared.saturating_sub(barge_in.caller_started)),
             barge_in.audio_end_ms,
             barge_in.played_ms,
             barge_in.error_ms(),

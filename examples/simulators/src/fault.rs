@@ -96,8 +96,19 @@ impl Window {
         end
     }
 
+    /// Whether `time` is in any of `windows`, and when that changes.
+    pub(crate) fn state(windows: &[Self], time: Duration) -> (bool, Option<Duration>) {
+        match Self::end_of(windows, time) {
+            Some(end) => (true, Some(end)),
+            None => {
+                let next = windows.iter().map(|window| window.beginnings().after(time));
+                (false, next.flatten().min())
+            }
+        }
+    }
+
     /// The moments at which it begins.
-    pub(crate) fn beginnings(&self) -> Times {
+    fn beginnings(&self) -> Times {
         Times {
             at: self.at,
             every: self.every,
@@ -207,7 +218,8 @@ impl<'t> Parameters<'t> {
                 Some((key, _)) => Err(parameters.unknown(key)),
             }
         };
-        read().with_context(|| format!("fault '{text}'"))
+        // In one piece, since command lines show the first of a chain only.
+        read().map_err(|error| anyhow::anyhow!("fault '{text}': {error:#}"))
     }
 
     fn split(text: &'t str, known: &'static str) -> Result<Self> {
@@ -420,5 +432,8 @@ mod tests {
         assert_eq!(Window::end_of(&windows, ms(99)), None);
         assert_eq!(Window::end_of(&windows, ms(100)), Some(ms(350)));
         assert_eq!(Window::end_of(&windows, ms(350)), None);
+        assert_eq!(Window::state(&windows, ms(99)), (false, Some(ms(100))));
+        assert_eq!(Window::state(&windows, ms(100)), (true, Some(ms(350))));
+        assert_eq!(Window::state(&windows, ms(350)), (false, None));
     }
 }

@@ -50,12 +50,17 @@ impl Holes {
         });
     }
 
-    /// The one that begins first at or after `at`.
-    pub(super) fn first_from(&self, at: u64) -> Option<&Hole> {
+    /// Where the first of them begins.
+    pub(super) fn first_start(&self) -> Option<u64> {
         let holes = self.holes.iter().flatten();
-        holes
-            .filter(|hole| hole.span.start >= at)
-            .min_by_key(|hole| hole.span.start)
+        holes.map(|hole| hole.span.start).min()
+    }
+
+    /// Removes the one that begins at `start`.
+    pub(super) fn take_from(&mut self, start: u64) -> Option<Hole> {
+        let begins = |hole: &Hole| hole.span.start == start;
+        let hole = |hole: &&mut Option<Hole>| hole.as_ref().is_some_and(begins);
+        self.holes.iter_mut().find(hole)?.take()
     }
 
     /// Whether any of `span` is missing.

@@ -31,11 +31,6 @@ impl Queue {
         self.quiet + self.ring.len() as u64
     }
 
-    /// Samples held back.
-    pub(super) fn held(&self) -> usize {
-        self.held
-    }
-
     /// Samples that have room before any is dropped.
     pub(super) fn free(&self) -> usize {
         self.ring.free()

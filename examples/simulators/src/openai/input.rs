@@ -228,15 +228,13 @@ impl Session {
         };
         self.speech_changed(false, self.input.ms(at), &item_id);
         self.commit(start, at, item_id, held);
+        self.repeats = held == Held::Noise;
         if self
             .config
             .turn_detection()
             .is_some_and(|detection| detection.create_response)
             && !self.is_busy()
         {
-            if held == Held::Noise {
-                self.repeat_answer();
-            }
             self.respond(&json!({}), true);
         }
     }

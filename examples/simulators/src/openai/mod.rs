@@ -24,7 +24,7 @@
 //! ```
 //!
 //! Simpler than the service: voice detection goes by level (see [`Options`]), transcripts come
-//! from the script (blank for a turn that was all noise, to which the model says its last line again), token counts follow the published rates but are not a tokenizer's, and when
+//! from the script (blank for a turn that was all noise, after which the model says its last line again), token counts follow the published rates but are not a tokenizer's, and when
 //! voice detection ends a turn while a response still runs (`interrupt_response: false`) no
 //! response is created. `semantic_vad` is detection by level with longer silences. MCP,
 //! transcription sessions and WebRTC-only events are refused.

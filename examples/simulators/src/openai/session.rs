@@ -31,6 +31,8 @@ pub(super) struct Session {
     pub(super) responses: Vec<Response>,
     /// Responses of the default conversation so far.
     pub(super) answered: usize,
+    /// The last turn had no words in it: the next response says again what the last one said.
+    pub(super) repeats: bool,
     pub(super) conversation_id: String,
     pub(super) random: Random,
     number: u64,
@@ -107,6 +109,7 @@ impl Session {
             conversation: Conversation::default(),
             responses: Vec::new(),
             answered: 0,
+            repeats: false,
             conversation_id: format!("conv_{}", random.hex(21)),
             troubles: Troubles::new(&options.faults, random.next()),
             random,
@@ -143,12 +146,12 @@ impl Session {
                 clock.until(time).await;
             }
             let since = clock.now() - self.started;
-            let hears_from = Window::end_of(&self.troubles.deaf, since);
-            let hears_from = hears_from.map(|end| self.started + end);
+            let (is_deaf, until) = Window::state(&self.troubles.deaf, since);
+            let until = until.map(|until| self.started + until);
             tokio::select! {
                 () = clock.until_some(self.next_time()) => self.tick(),
-                () = clock.until_some(hears_from), if hears_from.is_some() => {}
-                message = source.next(), if hears_from.is_none() => match message {
+                () = clock.until_some(until) => {}
+                message = source.next(), if !is_deaf => match message {
                     Some(Ok(message)) => self.receive(message),
                     Some(Err(_)) | None => {
                         self.ending = Some(End::Cut);

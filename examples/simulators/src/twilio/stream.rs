@@ -158,7 +158,8 @@ impl Live {
         loop {
             let departs = self.waiting.front().map(|frame| self.started + frame.time);
             let since = clock.now().saturating_sub(self.started);
-            let hears_from = Window::end_of(&self.deaf, since).map(|end| self.started + end);
+            let (is_deaf, until) = Window::state(&self.deaf, since);
+            let until = until.map(|until| self.started + until);
             let trouble = self.troubles.next_time().map(|at| self.started + at);
             tokio::select! {
                 // In this order, so that a mark reached before a clear came is echoed as heard,
@@ -180,8 +181,8 @@ impl Live {
                     Some(Trouble::Reset) => return StreamEnd::Call(Ending::Reset),
                     None => {}
                 },
-                () = clock.until_some(hears_from), if hears_from.is_some() => {}
-                message = source.next(), if hears_from.is_none() => {
+                () = clock.until_some(until) => {}
+                message = source.next(), if !is_deaf => {
                     self.echo_marks(call);
                     if let Some(end) = self.receive(call, message) {
                         return end;

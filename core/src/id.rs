@@ -27,7 +27,7 @@ impl<const N: usize> Ascii<N> {
     }
 
     fn bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 }
 

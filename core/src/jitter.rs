@@ -255,7 +255,8 @@ impl<const BLOCKS: usize> JitterBuffer<BLOCKS> {
         self.stats.late_samples += late as u64;
         self.stats.lost_samples = self.stats.lost_samples.saturating_sub(late as u64);
         Ok(if !is_whole {
-            self.accept(playout.next, &pcm[overlap..], Inserted::Accepted)
+            let rest = pcm.get(overlap..).unwrap_or_default();
+            self.accept(playout.next, rest, Inserted::Accepted)
         } else if late > 0 {
             Inserted::Late
         } else {
@@ -280,7 +281,7 @@ impl<const BLOCKS: usize> JitterBuffer<BLOCKS> {
                 let left = &mut frame[done..];
                 let run = self.line.run(playout.next, left.len());
                 if run > 0 {
-                    let left = &mut left[..run];
+                    let left = left.get_mut(..run).unwrap_or_default();
                     self.line.copy(playout.next, left);
                     self.concealer.receive(left);
                     self.stats.decoded_samples += run as u64;
@@ -462,11 +463,12 @@ impl<const BLOCKS: usize> JitterBuffer<BLOCKS> {
         if len < FRAME || (excess > 0 && len < FRAME + most) {
             return false;
         }
-        self.line.copy(playout.next, &mut audio[..len]);
+        let held = audio.get_mut(..len).unwrap_or_default();
+        self.line.copy(playout.next, held);
         let (consumed, left) = if excess > 0 {
-            let cut = shorten(&mut audio[..len], most).or_else(|| {
+            let cut = shorten(held, most).or_else(|| {
                 self.refused += u32::from(most == MAX_PERIOD);
-                (self.refused >= PATIENCE).then(|| cut_anyway(&mut audio[..len], MAX_PERIOD))
+                (self.refused >= PATIENCE).then(|| cut_anyway(held, MAX_PERIOD))
             });
             let Some(cut) = cut else {
                 if excess < LONG_EXCESS {
@@ -487,7 +489,8 @@ impl<const BLOCKS: usize> JitterBuffer<BLOCKS> {
         frame.copy_from_slice(&audio[..FRAME]);
         self.stats.decoded_samples += consumed as u64;
         self.pass(playout, consumed as u64);
-        self.line.replace(playout.next, &audio[FRAME..FRAME + left]);
+        let rest = audio.get(FRAME..FRAME + left).unwrap_or_default();
+        self.line.replace(playout.next, rest);
         // A short excess can wait for the ear, a long one must not.
         let rest = if excess.abs() < LONG_EXCESS {
             REST
@@ -508,19 +511,25 @@ impl<const BLOCKS: usize> Default for JitterBuffer<BLOCKS> {
 /// Cuts `count` samples where no two places sound alike, as in noise: a long cross-fade in the middle, which
 /// noise hides.
 pub(crate) fn cut_anyway(samples: &mut [i16], count: usize) -> usize {
-    let left = samples.len() - count;
+    let left = samples.len().saturating_sub(count);
     let fade = left.min(FADE);
     let at = (left - fade) / 2;
-    for n in 0..fade {
-        let (from, to) = (
-            i32::from(samples[at + n]),
-            i32::from(samples[at + count + n]),
-        );
-        let weight = (2 * n + 1) as i32;
+    // Forwards: what is read is still as it was.
+    for n in at..left {
+        let late = samples.get(n + count).copied().unwrap_or_default();
+        let Some(slot) = samples.get_mut(n) else {
+            break;
+        };
+        let weight = 2 * (n - at) as i32 + 1;
         let all = 2 * fade as i32;
-        samples[at + n] = ((from * (all - weight) + to * weight) / all) as i16;
+        *slot = match weight < all {
+            true => {
+                let sum = i32::from(*slot) * (all - weight) + i32::from(late) * weight;
+                sum.checked_div(all).unwrap_or_default() as i16
+            }
+            false => late,
+        };
     }
-    samples.copy_within(at + fade + count.., at + fade);
     count
 }
 

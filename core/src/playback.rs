@@ -46,7 +46,7 @@ mod clock;
 mod mark;
 mod part;
 
-use core::time::Duration;
+use core::{num::NonZero, time::Duration};
 
 pub use mark::MarkName;
 pub use part::{Cut, Heard, Unheard};
@@ -60,7 +60,8 @@ pub struct PlaybackLedger {
     /// Items not wholly heard, oldest first, contiguous on the line; the first `len` are in use.
     segments: [Segment; Self::MAX_PARTS],
     len: usize,
-    model_rate_hz: u32,
+    /// In 64 bits, for what is divided by it.
+    model_rate_hz: NonZero<u64>,
     received: u64,
     sent: u64,
     heard: u64,
@@ -82,7 +83,10 @@ impl PlaybackLedger {
             segments: [Segment::EMPTY; Self::MAX_PARTS],
             len: 0,
             // A rate of 0 makes no sense, and must not make a division by it either.
-            model_rate_hz: if model_rate_hz == 0 { 1 } else { model_rate_hz },
+            model_rate_hz: match NonZero::new(model_rate_hz as u64) {
+                None => NonZero::<u64>::MIN,
+                Some(rate) => rate,
+            },
             received: 0,
             sent: 0,
             heard: 0,
@@ -116,7 +120,7 @@ impl PlaybackLedger {
     ) -> Result<(), Error> {
         let model_samples = model_samples as u64;
         let line_samples = line_samples as u64;
-        let parts = &mut self.segments[..self.len];
+        let parts = self.segments.get_mut(..self.len).unwrap_or_default();
         let known = parts
             .iter()
             .rposition(|part| part.is(item_id, content_index));
@@ -124,15 +128,16 @@ impl PlaybackLedger {
             // An item is announced by its first part, but another may be the one that is spoken.
             let announced = |part: &Segment| part.is_only_announced() && part.id.is(item_id);
             let index = parts.iter().rposition(announced)?;
-            parts[index].content_index = content_index;
+            parts.get_mut(index)?.content_index = content_index;
             Some(index)
         });
-        match open {
-            Some(index) if self.segments[index].end == self.received => {
-                self.segments[index].end += line_samples;
-                self.segments[index].model_samples += model_samples;
+        let mut from_open = parts.iter_mut().skip(open.unwrap_or(usize::MAX));
+        match from_open.next() {
+            Some(part) if part.end == self.received => {
+                part.end += line_samples;
+                part.model_samples += model_samples;
                 // Parts that are only announced stay behind all that has come.
-                for announced in &mut self.segments[index + 1..self.len] {
+                for announced in from_open {
                     announced.start += line_samples;
                     announced.end += line_samples;
                 }
@@ -140,13 +145,12 @@ impl PlaybackLedger {
             // Another part's audio came between: the part goes on in a second stretch.
             earlier => {
                 let id = Id::new(item_id, "item_id")?;
-                let base = earlier.map_or(0, |index| {
-                    self.segments[index].base + self.segments[index].model_samples
-                });
+                let base = earlier.map_or(0, |part| part.base + part.model_samples);
                 if self.len == Self::MAX_PARTS {
                     self.retire()?;
                 }
-                self.segments[self.len] = Segment {
+                let slot = self.segments.get_mut(self.len);
+                *slot.ok_or(Error::QueueFull { needed: 1, free: 0 })? = Segment {
                     id,
                     content_index,
                     begins_item: content_index == 0 && base == 0,
@@ -224,25 +228,22 @@ impl PlaybackLedger {
 
     /// The oldest content part, once it is finished and wholly heard; each is told once.
     pub fn pop_heard(&mut self) -> Option<Heard> {
-        let first = *self.segments[..self.len].first()?;
+        let first = *self.parts().first()?;
         if !first.is_finished || first.end > self.heard {
             return None;
         }
-        self.segments.copy_within(1..self.len, 0);
-        self.len -= 1;
+        self.drop_oldest();
         Some(first.heard(self.model_rate_hz))
     }
 
     /// The content parts not wholly heard, oldest first, and what to tell the model of each if
     /// playback stops now.
     pub fn unheard(&self) -> impl Iterator<Item = Unheard<'_>> {
-        let segments = &self.segments[..self.len];
-        segments
-            .iter()
-            .enumerate()
-            .filter_map(move |(index, segment)| {
-                segment.unheard(&segments[..index], self.heard, self.model_rate_hz)
-            })
+        let parts = self.parts();
+        parts.iter().enumerate().filter_map(move |(index, part)| {
+            let earlier = parts.get(..index).unwrap_or_default();
+            part.unheard(earlier, self.heard, self.model_rate_hz)
+        })
     }
 
     /// Playback has been stopped and the carrier's queue emptied: nothing on the line will be heard
@@ -289,9 +290,7 @@ impl PlaybackLedger {
 
     /// No content part is waiting for more audio from the model.
     pub fn is_finished(&self) -> bool {
-        self.segments[..self.len]
-            .iter()
-            .all(|segment| segment.is_finished)
+        self.parts().iter().all(|part| part.is_finished)
     }
 
     /// How often playback was cleared.
@@ -306,18 +305,29 @@ impl PlaybackLedger {
         if !oldest.is_finished || oldest.end > self.sent {
             return Err(Error::QueueFull { needed: 1, free: 0 });
         }
-        self.segments.copy_within(1..self.len, 0);
-        self.len -= 1;
+        self.drop_oldest();
         Ok(())
+    }
+
+    /// Moves all there could be: with a constant length there is no panic to rule out.
+    fn drop_oldest(&mut self) {
+        self.segments.copy_within(1.., 0);
+        self.len = self.len.saturating_sub(1);
+    }
+
+    fn parts(&self) -> &[Segment] {
+        self.segments.get(..self.len).unwrap_or_default()
     }
 
     fn finish_where(&mut self, is_meant: impl Fn(&Segment) -> bool) {
         let mut kept = 0;
-        for index in 0..self.len {
+        for index in 0..self.len.min(Self::MAX_PARTS) {
             let mut segment = self.segments[index];
             segment.is_finished |= is_meant(&segment);
             if !segment.is_finished || segment.end > segment.start {
-                self.segments[kept] = segment;
+                if let Some(slot) = self.segments.get_mut(kept) {
+                    *slot = segment;
+                }
                 kept += 1;
             }
         }

@@ -1,4 +1,5 @@
-//! No panic is left in the machine code of the hot paths of the codecs and parsers.
+//! No panic is left in the machine code of the hot paths: codecs, parsers, the jitter buffer,
+//! concealment, the voice detector, the playback ledger.
 //!
 //! `no_panic/exports.rs` is built as a release library with everything of trunkline that it uses,
 //! and taken apart with binutils: from each of its functions no function that panics may be
@@ -24,31 +25,77 @@ fn no_panic_is_reachable_from_g711() {
     assert_clean("g711_", 6);
 }
 
+/// The kernels of the resamplers keep their bounds checks. All their indices follow from the filters'
+/// constants, which the optimiser does not see; it can be spared all but the one in the inner loop of
+/// AVX-512. Measured on Zen 4 as minima of interleaved runs of the eight filters, that costs 17 to
+/// 46 % with AVX-512, −2 to 20 % with AVX2, and −2 to 4 % with SSE: a panic needs nothing of what is in
+/// the registers, any other way to go on does. The state between calls has no panic.
+#[test]
+fn no_panic_is_reachable_from_the_resamplers_but_in_their_kernels() {
+    let found = panics("filter_", 4);
+    let elsewhere: Vec<_> = found
+        .iter()
+        .filter(|panic| !panic.starts_with("core/src/simd/fir.rs"))
+        .collect();
+    assert!(elsewhere.is_empty(), "{elsewhere:#?}");
+}
+
+#[test]
+fn no_panic_is_reachable_from_concealment_and_time_scaling() {
+    assert_clean("gap_", 4);
+}
+
+#[test]
+fn no_panic_is_reachable_from_the_jitter_buffer() {
+    assert_clean("jitter_", 3);
+}
+
+#[test]
+fn no_panic_is_reachable_from_the_voice_detector() {
+    assert_clean("voice_", 1);
+}
+
+#[test]
+fn no_panic_is_reachable_from_the_playback_ledger() {
+    let mut found = panics("ledger_", 10);
+    // Carries of `Duration` that the compiler made one of, which is of no line any more.
+    found.retain(|panic| {
+        !(panic.starts_with("core/src/playback/clock.rs:?") && panic.ends_with("expect_failed"))
+    });
+    assert!(found.is_empty(), "reachable panics: {found:#?}");
+}
+
 #[test]
 fn panics_that_are_there_are_found() {
     let (library, code) = build();
     let cold: Vec<&str> = code.functions_named("cold_").collect();
-    assert_eq!(cold.len(), 5, "{cold:?}");
+    assert_eq!(cold.len(), 6, "{cold:?}");
     for root in cold {
         assert!(
             !code.panics_from(&[root]).is_empty(),
             "the panic in {root} is not found"
         );
     }
+    assert!(!panics("cold_add", 1).is_empty(), "no carry of `Duration`");
     let place = source(library, code.panics_from(&["cold_index"])[0].0);
     assert!(place.contains("exports.rs:"), "{place}");
 }
 
 fn assert_clean(prefix: &str, count: usize) {
+    let found = panics(prefix, count);
+    assert!(found.is_empty(), "reachable panics: {found:#?}");
+}
+
+/// The panics reachable from the functions, at least `count`, whose names begin with `prefix`.
+fn panics(prefix: &str, count: usize) -> BTreeSet<String> {
     let (library, code) = build();
     let hot: Vec<&str> = code.functions_named(prefix).collect();
     assert!(hot.len() >= count, "{hot:?}");
-    let found: BTreeSet<String> = code
-        .panics_from(&hot)
+    code.panics_from(&hot)
         .iter()
+        .filter(|(address, _)| !is_carry_of_duration(library, *address))
         .map(|(address, panic)| format!("{}: {}", source(library, *address), readable(panic)))
-        .collect();
-    assert!(found.is_empty(), "reachable panics: {found:#?}");
+        .collect()
 }
 
 /// The library and what is in it, made once.
@@ -233,6 +280,27 @@ fn is_trusted(name: &str) -> bool {
     ]
     .iter()
     .any(|part| name.contains(part))
+}
+
+/// What else is taken on trust: `Duration`'s checked and saturating arithmetic ends in
+/// `Duration::new`, which would panic for a second's worth of nanoseconds at the end of time. They
+/// never hand it that many. A plain `+` has a panic of its own, which is found.
+fn is_carry_of_duration(library: &Path, address: u64) -> bool {
+    let lines = run(Command::new("addr2line")
+        .args(["-f", "-i", "-e"])
+        .arg(library)
+        .arg(format!("{address:#x}")));
+    // A function and its place by turns, the innermost first.
+    let lines: Vec<&str> = lines.lines().collect();
+    let (frames, _) = lines.as_chunks::<2>();
+    let of_duration = |place: &str| place.contains("library/core/src/time.rs");
+    frames.windows(2).any(|calls| {
+        let ([inner, inner_place], [outer, outer_place]) = (calls[0], calls[1]);
+        inner == "new"
+            && outer.starts_with("checked_")
+            && of_duration(inner_place)
+            && of_duration(outer_place)
+    })
 }
 
 /// The line of our own source that an instruction comes from.

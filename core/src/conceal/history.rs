@@ -17,20 +17,30 @@ impl History {
     }
 
     pub(super) fn extend(&mut self, played: &[i16]) {
-        let last = &played[played.len().saturating_sub(LEN)..];
-        let first = last.len().min(LEN - self.at);
-        self.ring[self.at..self.at + first].copy_from_slice(&last[..first]);
-        self.ring[..last.len() - first].copy_from_slice(&last[first..]);
+        let from = played.len().saturating_sub(LEN);
+        let last = played.get(from..).unwrap_or_default();
+        let (newest, oldest) = self.ring.split_at_mut(self.at % LEN);
+        let (first, rest) = last.split_at_checked(oldest.len()).unwrap_or((last, &[]));
+        copy(first, oldest);
+        copy(rest, newest);
         self.at = (self.at + last.len()) % LEN;
     }
 
     /// In the order in which it was played.
     pub(super) fn unrolled(&self) -> [i16; LEN] {
         let mut samples = [0; LEN];
-        let older = LEN - self.at;
-        samples[..older].copy_from_slice(&self.ring[self.at..]);
-        samples[older..].copy_from_slice(&self.ring[..self.at]);
+        let (newest, oldest) = self.ring.split_at(self.at % LEN);
+        let (first, rest) = samples.split_at_mut(LEN - newest.len());
+        copy(oldest, first);
+        copy(newest, rest);
         samples
+    }
+}
+
+/// Copies as much as both have, so that there is no panic for the optimiser to rule out.
+fn copy(src: &[i16], dst: &mut [i16]) {
+    for (to, &from) in dst.iter_mut().zip(src) {
+        *to = from;
     }
 }
 

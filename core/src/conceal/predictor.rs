@@ -24,13 +24,15 @@ impl Predictor {
         for order in 0..ORDER {
             let before = taps;
             let mut missed = correlation[order + 1];
-            for k in 0..order {
-                missed -= before[k] * correlation[order - k];
+            let mirrored = correlation.iter().skip(1).take(order).rev();
+            for (tap, value) in before.iter().zip(mirrored) {
+                missed -= tap * value;
             }
             let reflection = missed / error;
             taps[order] = reflection;
-            for k in 0..order {
-                taps[k] = before[k] - reflection * before[order - 1 - k];
+            let mirrored = before.iter().take(order).rev();
+            for ((tap, before), mirrored) in taps.iter_mut().zip(before).zip(mirrored) {
+                *tap = before - reflection * mirrored;
             }
             error *= 1.0 - reflection * reflection;
             if error <= 0.0 {
@@ -55,10 +57,12 @@ impl Predictor {
 
     /// What prediction misses of the last `residual.len()` samples.
     pub(super) fn residual(&self, samples: &[i16], residual: &mut [f32]) {
-        let mut from = samples.len() - residual.len();
+        let mut from = samples.len().saturating_sub(residual.len());
         for block in residual.chunks_mut(8) {
             let mut known = [0.0; ORDER + 8];
-            let reach = &samples[from - ORDER..from + block.len()];
+            let reach = samples
+                .get(from.saturating_sub(ORDER)..)
+                .unwrap_or_default();
             for (slot, &sample) in known.iter_mut().zip(reach) {
                 *slot = f32::from(sample);
             }
@@ -66,7 +70,9 @@ impl Predictor {
             for (k, &tap) in self.taps.iter().enumerate() {
                 sum -= f32x8::splat(tap) * lanes(&known[ORDER - 1 - k..]);
             }
-            block.copy_from_slice(&sum.to_array()[..block.len()]);
+            for (slot, value) in block.iter_mut().zip(sum.to_array()) {
+                *slot = value;
+            }
             from += block.len();
         }
     }

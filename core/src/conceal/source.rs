@@ -59,7 +59,7 @@ impl Source {
                 self.decay = pitch.gain.clamp(LEAST_DECAY, 1.0);
                 // A short cycle of noise buzzes: as many as fit make one long cycle.
                 let periods = if pitch.likeness < PERIODIC {
-                    LONGEST / pitch.lag
+                    LONGEST.checked_div(pitch.lag).unwrap_or(1)
                 } else {
                     1
                 };
@@ -73,7 +73,7 @@ impl Source {
         }
         self.level = self.decay;
         self.at = 0;
-        let excitation = &mut self.excitation[..self.period];
+        let excitation = self.excitation.get_mut(..self.period).unwrap_or_default();
         self.predictor.residual(history, excitation);
     }
 
@@ -82,20 +82,26 @@ impl Source {
         // In one line after what came before, so that no sample has to be moved for the next.
         let mut line = [0.0; ORDER + BLOCK];
         line[..ORDER].copy_from_slice(&self.memory);
-        for n in 0..block.len() {
+        let len = block.len().min(BLOCK);
+        for (n, slot) in block.iter_mut().take(BLOCK).enumerate() {
             if self.at == self.period {
                 self.at = 0;
                 self.level *= self.decay;
             }
-            let excitation = self.level * self.excitation[self.at];
+            let excitation = self.level * self.excitation.get(self.at).unwrap_or(&0.0);
             self.at += 1;
-            let before = line[n..].first_chunk().expect("a filter's length and more");
+            let Some(before) = line.get(n..).and_then(<[f32]>::first_chunk) else {
+                break;
+            };
             let value = excitation + self.predictor.predict(before);
-            line[ORDER + n] = value.clamp(-self.peak, self.peak);
+            *slot = value.max(-self.peak).min(self.peak);
+            if let Some(next) = line.get_mut(ORDER + n) {
+                *next = *slot;
+            }
         }
-        block.copy_from_slice(&line[ORDER..ORDER + block.len()]);
-        self.memory
-            .copy_from_slice(&line[block.len()..block.len() + ORDER]);
+        if let Some(newest) = line.get(len..).and_then(<[f32]>::first_chunk) {
+            self.memory = *newest;
+        }
     }
 
     /// How loud the substitute is after `lost` samples, when silence is due after `fade`.
@@ -107,7 +113,10 @@ impl Source {
         }
         let step = lost * STEPS / fade;
         let between = (lost * STEPS % fade) as f32 / fade as f32;
-        let at = |step: usize| UNVOICED[step] + (VOICED[step] - UNVOICED[step]) * self.voicing;
+        let at = |step: usize| {
+            let step = step.min(STEPS);
+            UNVOICED[step] + (VOICED[step] - UNVOICED[step]) * self.voicing
+        };
         at(step) + (at(step + 1) - at(step)) * between
     }
 }

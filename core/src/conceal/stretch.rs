@@ -22,14 +22,19 @@ use super::pitch;
 /// assert_eq!(pause[..90], [3; 90]);
 /// ```
 pub fn shorten(samples: &mut [i16], most: usize) -> Option<usize> {
-    let searched = &samples[..samples.len().min(LONGEST_SEARCHED)];
+    let searched = samples.get(..LONGEST_SEARCHED).unwrap_or(samples);
     let seam = seam(searched, most)?;
-    for n in 0..seam.overlap {
-        let early = seam.at + n;
-        samples[early] = seam.fade(samples[early], samples[early + seam.period], n);
+    let cut = samples.get_mut(seam.at..)?;
+    let joined = cut.len().checked_sub(seam.period)?;
+    // Forwards: what is read is still as it was.
+    for n in 0..joined {
+        let late = *cut.get(n + seam.period)?;
+        let slot = cut.get_mut(n)?;
+        *slot = match n < seam.overlap {
+            true => seam.fade(*slot, late, n),
+            false => late,
+        };
     }
-    let after = seam.at + seam.overlap;
-    samples.copy_within(after + seam.period.., after);
     Some(seam.period)
 }
 
@@ -43,14 +48,18 @@ pub fn shorten(samples: &mut [i16], most: usize) -> Option<usize> {
 /// in `buffer` or in the audio.
 pub fn lengthen(buffer: &mut [i16], len: usize, most: usize) -> Option<usize> {
     let len = len.min(buffer.len());
-    let searched = &buffer[..len.min(LONGEST_SEARCHED)];
+    let searched = buffer.get(..len.min(LONGEST_SEARCHED))?;
     let seam = seam(searched, most.min(buffer.len() - len))?;
-    let after = seam.at + seam.overlap;
-    buffer.copy_within(after..len, after + seam.period);
-    for n in 0..seam.overlap {
-        // An overlap is no longer than the period: the earlier half is still as it was.
-        let late = seam.at + seam.period + n;
-        buffer[late] = seam.fade(buffer[late], buffer[seam.at + n], n);
+    let tail = buffer.get_mut(seam.at..len + seam.period)?;
+    let moved = tail.len().checked_sub(seam.period)?;
+    // Backwards, and an overlap is no longer than the period: what is read is still as it was.
+    for n in (0..moved).rev() {
+        let early = *tail.get(n)?;
+        let slot = tail.get_mut(n + seam.period)?;
+        *slot = match n < seam.overlap {
+            true => seam.fade(*slot, early, n),
+            false => early,
+        };
     }
     Some(seam.period)
 }
@@ -73,7 +82,7 @@ impl Seam {
         let (weight, all) = (n as i32, self.overlap as i32);
         let sum = i32::from(from) * (all - weight) + i32::from(to) * weight;
         // A weighted mean of two samples is a sample.
-        (sum / all) as i16
+        sum.checked_div(all).unwrap_or(0) as i16
     }
 }
 
@@ -101,12 +110,17 @@ fn seam(samples: &[i16], most: usize) -> Option<Seam> {
 /// The period and place whose two sides are most alike, if they are enough.
 fn likest(samples: &[i16], most: usize) -> Option<Seam> {
     let mut copy = [0; LONGEST_SEARCHED];
-    copy[..samples.len()].copy_from_slice(samples);
-    let scaled = &pitch::scaled(&copy)[..samples.len()];
+    for (to, &from) in copy.iter_mut().zip(samples) {
+        *to = from;
+    }
+    let scaled = pitch::scaled(&copy);
+    let scaled = scaled.get(..samples.len())?;
     // Energy of the samples before each: that of any stretch is a difference.
     let mut energies = [0; LONGEST_SEARCHED + 1];
-    for (n, &sample) in scaled.iter().enumerate() {
-        energies[n + 1] = energies[n] + i32::from(sample) * i32::from(sample);
+    let mut before = 0;
+    for (energy, &sample) in energies.iter_mut().skip(1).zip(scaled) {
+        before += i32::from(sample) * i32::from(sample);
+        *energy = before;
     }
 
     let mut best = None;
@@ -118,8 +132,12 @@ fn likest(samples: &[i16], most: usize) -> Option<Seam> {
         }
         for at in (0..=samples.len() - period - compared).step_by(STEP) {
             let late = at + period;
-            let product = pitch::dot(&scaled[at..][..compared], &scaled[late..][..compared]);
-            let energy = |from: usize| f64::from(energies[from + compared] - energies[from]);
+            let part = |from: usize| scaled.get(from..)?.get(..compared);
+            let product = pitch::dot(part(at)?, part(late)?);
+            let energy = |from: usize| {
+                let before = energies.get(from).unwrap_or(&0);
+                f64::from(energies.get(from + compared).unwrap_or(&0) - before)
+            };
             // By the mean of the energies, not their product's root: levels must be alike too.
             let likeness = 2.0 * f64::from(product) / (energy(at) + energy(late)).max(1.0);
             if likeness > best_likeness {

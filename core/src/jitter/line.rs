@@ -42,10 +42,10 @@ impl<const BLOCKS: usize> Line<BLOCKS> {
         for part in parts(at, pcm.len()) {
             let block = self.block(part.at);
             let wanted = part.mask() & !block.present;
-            let source = &pcm[part.done..][..part.count];
-            let slots = &mut block.samples[part.bit..][..part.count];
+            let source = part.of(pcm);
+            let slots = part.in_block_mut(&mut block.samples);
             if wanted == part.mask() {
-                slots.copy_from_slice(source);
+                copy(source, slots);
             } else {
                 for (n, (slot, &sample)) in slots.iter_mut().zip(source).enumerate() {
                     if wanted >> (part.bit + n) & 1 == 1 {
@@ -62,8 +62,8 @@ impl<const BLOCKS: usize> Line<BLOCKS> {
     /// Replaces audio that is here.
     pub(super) fn replace(&mut self, at: u64, pcm: &[i16]) {
         for part in parts(at, pcm.len()) {
-            self.block(part.at).samples[part.bit..][..part.count]
-                .copy_from_slice(&pcm[part.done..][..part.count]);
+            let slots = part.in_block_mut(&mut self.block(part.at).samples);
+            copy(part.of(pcm), slots);
         }
     }
 
@@ -71,7 +71,8 @@ impl<const BLOCKS: usize> Line<BLOCKS> {
     pub(super) fn copy(&self, at: u64, dst: &mut [i16]) {
         for part in parts(at, dst.len()) {
             let samples = &self.blocks[Self::index(part.at)].samples;
-            dst[part.done..][..part.count].copy_from_slice(&samples[part.bit..][..part.count]);
+            let dst = dst.get_mut(part.done..).unwrap_or_default();
+            copy(part.in_block(samples), dst);
         }
     }
 
@@ -112,8 +113,8 @@ impl<const BLOCKS: usize> Line<BLOCKS> {
     /// Whether the audio at `at`, before the window, was `pcm`.
     pub(super) fn holds(&self, at: u64, pcm: &[i16]) -> bool {
         parts(at, pcm.len()).all(|part| {
-            let samples = &self.blocks[Self::index(part.at)].samples[part.bit..][..part.count];
-            samples == &pcm[part.done..][..part.count]
+            let samples = part.in_block(&self.blocks[Self::index(part.at)].samples);
+            samples == part.of(pcm)
         })
     }
 
@@ -151,8 +152,32 @@ struct Part {
 }
 
 impl Part {
+    /// It in the whole stretch.
+    fn of(self, stretch: &[i16]) -> &[i16] {
+        let from_here = stretch.get(self.done..).unwrap_or_default();
+        from_here.get(..self.count).unwrap_or_default()
+    }
+
+    /// It in its block.
+    fn in_block(self, block: &[i16; BLOCK]) -> &[i16] {
+        let from_here = block.get(self.bit..).unwrap_or_default();
+        from_here.get(..self.count).unwrap_or_default()
+    }
+
+    fn in_block_mut(self, block: &mut [i16; BLOCK]) -> &mut [i16] {
+        let from_here = block.get_mut(self.bit..).unwrap_or_default();
+        from_here.get_mut(..self.count).unwrap_or_default()
+    }
+
     fn mask(self) -> u64 {
         u64::MAX >> (BLOCK - self.count) << self.bit
+    }
+}
+
+/// Copies as much as both have, so that there is no panic for the optimiser to rule out.
+fn copy(src: &[i16], dst: &mut [i16]) {
+    for (to, &from) in dst.iter_mut().zip(src) {
+        *to = from;
     }
 }
 

@@ -21,8 +21,11 @@ impl MarkName {
 
     pub(super) fn new(epoch: u32, position: u64) -> Self {
         let mut name = Ascii::EMPTY;
-        write!(name, "{}{epoch}:{position}", Self::PREFIX)
-            .expect("MAX_LEN holds the longest epoch and position");
+        let written = write!(name, "{}{epoch}:{position}", Self::PREFIX);
+        debug_assert!(
+            written.is_ok(),
+            "MAX_LEN holds the longest epoch and position"
+        );
         Self(name)
     }
 

@@ -1,5 +1,7 @@
 //! Content parts on the line, and what is told of them.
 
+use core::num::NonZero;
+
 use super::PlaybackLedger;
 use crate::id::Id;
 
@@ -99,12 +101,12 @@ impl Segment {
         !self.is_finished && self.base + self.model_samples == 0 && self.start == self.end
     }
 
-    fn received_ms(&self, model_rate_hz: u32) -> u64 {
-        (self.base + self.model_samples) * 1_000 / u64::from(model_rate_hz)
+    fn received_ms(&self, model_rate_hz: NonZero<u64>) -> u64 {
+        (self.base + self.model_samples) * 1_000 / model_rate_hz
     }
 
     /// The part as heard to its end.
-    pub(super) fn heard(&self, model_rate_hz: u32) -> Heard {
+    pub(super) fn heard(&self, model_rate_hz: NonZero<u64>) -> Heard {
         Heard {
             id: self.id,
             content_index: self.content_index,
@@ -118,7 +120,7 @@ impl Segment {
         &self,
         earlier: &[Self],
         heard: u64,
-        model_rate_hz: u32,
+        model_rate_hz: NonZero<u64>,
     ) -> Option<Unheard<'_>> {
         if self.is_finished && self.end <= heard {
             return None;
@@ -145,16 +147,16 @@ impl Segment {
 
     /// Whether what is told of this part does for the later `other`: its item goes whole, or it is
     /// the same part, cut before.
-    fn covers(&self, other: &Self, heard: u64, model_rate_hz: u32) -> bool {
+    fn covers(&self, other: &Self, heard: u64, model_rate_hz: NonZero<u64>) -> bool {
         let is_deleted = self.begins_item && self.heard_ms(heard, model_rate_hz) == 0;
         let is_cut = self.content_index == other.content_index && self.end > heard;
         self.id == other.id && (is_deleted || is_cut)
     }
 
     /// What was heard of the part's audio when the line was heard up to `heard`.
-    fn heard_ms(&self, heard: u64, model_rate_hz: u32) -> u64 {
-        let before_ms = self.base * 1_000 / u64::from(model_rate_hz);
-        let here = heard.clamp(self.start, self.end) - self.start;
+    fn heard_ms(&self, heard: u64, model_rate_hz: NonZero<u64>) -> u64 {
+        let before_ms = self.base * 1_000 / model_rate_hz;
+        let here = heard.min(self.end).saturating_sub(self.start);
         let here_ms = here * 1_000 / u64::from(PlaybackLedger::RATE_HZ);
         (before_ms + here_ms).min(self.received_ms(model_rate_hz))
     }

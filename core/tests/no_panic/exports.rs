@@ -1,14 +1,18 @@
-//! The hot paths of the codecs and parsers, by names that a linker can see.
+//! The hot paths, by names that a linker can see.
 //!
 //! Built as a library of its own by `no_panic.rs`, which then looks for panics in the machine code.
-//! Constructors are not hot and stay out: values come in by reference. The resamplers stay out, too:
-//! their indices follow from constants, but to let the optimiser see it costs 10 to 20 % of their speed.
+//! Constructors are not hot and stay out: values come in by reference.
 
+use core::time::Duration;
 use trunkline::{
-    Error, JsonStr, RawJson, alaw, base64,
+    Downsampler, Error, JsonStr, RawJson, Upsampler, VoiceDetector, alaw, base64,
+    conceal::{Concealer, lengthen, shorten},
     dialect::{Carrier, CarrierCommand, CarrierMessage, Model, ModelCommand, ModelEvent},
+    jitter::{Inserted, JitterBuffer, Pulled},
     mulaw,
     openai::OpenAiRealtime,
+    playback::{Echo, Heard, MarkName, PlaybackLedger},
+    resample::Resampler,
     twilio::Twilio,
 };
 
@@ -88,6 +92,74 @@ exports! {
     fn text_openai_write(what: ModelCommand<'_>, dst: &mut [u8]) -> Result<usize, Error> {
         OpenAiRealtime.write(what, dst)
     }
+    fn filter_up(filter: &mut Upsampler, src: &[i16], dst: &mut [i16]) -> Result<usize, Error> {
+        filter.process(src, dst)
+    }
+    fn filter_down(filter: &mut Downsampler, src: &[i16], dst: &mut [i16]) -> Result<usize, Error> {
+        filter.process(src, dst)
+    }
+    fn filter_any(filter: &mut Resampler, src: &[i16], dst: &mut [i16]) -> Result<usize, Error> {
+        filter.process(src, dst)
+    }
+    fn filter_flush(filter: &mut Downsampler, dst: &mut [i16]) -> Result<usize, Error> {
+        filter.flush(dst)
+    }
+    fn gap_conceal(concealer: &mut Concealer, frame: &mut [i16]) -> () {
+        concealer.conceal(frame)
+    }
+    fn gap_receive(concealer: &mut Concealer, frame: &mut [i16]) -> () {
+        concealer.receive(frame)
+    }
+    fn gap_shorten(samples: &mut [i16], most: usize) -> Option<usize> {
+        shorten(samples, most)
+    }
+    fn gap_lengthen(samples: &mut [i16], len: usize, most: usize) -> Option<usize> {
+        lengthen(samples, len, most)
+    }
+    fn jitter_insert(to: &mut JitterBuffer, timestamp: u32, pcm: &[i16]) -> Result<Inserted, Error> {
+        to.insert(timestamp, pcm)
+    }
+    fn jitter_pull(from: &mut JitterBuffer, frame: &mut [i16; 160]) -> Pulled {
+        from.pull(frame)
+    }
+    fn jitter_delay(from: &JitterBuffer) -> (Duration, Duration, u64) {
+        (from.delay(), from.target_delay(), from.depth_samples())
+    }
+    fn voice_process(detector: &mut VoiceDetector, pcm: &[i16]) -> Option<Duration> {
+        detector.process(pcm)
+    }
+    fn ledger_announce(ledger: &mut PlaybackLedger, item: &str, part: u32) -> Result<(), Error> {
+        ledger.announce(item, part)
+    }
+    fn ledger_receive(
+        ledger: &mut PlaybackLedger, item: &str, part: u32, samples: usize, line: usize
+    ) -> Result<(), Error> {
+        ledger.receive(item, part, samples, line)
+    }
+    fn ledger_finish(ledger: &mut PlaybackLedger, item: &str, part: u32) -> () {
+        ledger.finish(item, part)
+    }
+    fn ledger_send(ledger: &mut PlaybackLedger, now: Duration, samples: usize) -> () {
+        ledger.send(now, samples)
+    }
+    fn ledger_mark(ledger: &mut PlaybackLedger) -> MarkName {
+        ledger.mark()
+    }
+    fn ledger_echo(ledger: &mut PlaybackLedger, now: Duration, name: &str) -> Echo {
+        ledger.handle_mark(now, name)
+    }
+    fn ledger_heard(ledger: &mut PlaybackLedger) -> Option<Heard> {
+        ledger.pop_heard()
+    }
+    fn ledger_unheard(ledger: &PlaybackLedger) -> u64 {
+        ledger.unheard().map(|part| part.heard_ms).fold(0, u64::wrapping_add)
+    }
+    fn ledger_clear(ledger: &mut PlaybackLedger) -> () {
+        ledger.clear()
+    }
+    fn ledger_times(ledger: &PlaybackLedger, now: Duration) -> (Duration, Duration, u64) {
+        (ledger.queued(now), ledger.play_end(), ledger.unmarked_samples())
+    }
 }
 
 // These must be found: a check that finds nothing anywhere would prove nothing.
@@ -103,6 +175,9 @@ exports! {
     }
     fn cold_divide(value: u32, by: u32) -> u32 {
         value / by
+    }
+    fn cold_add(time: Duration, by: Duration) -> Duration {
+        time + by
     }
     fn cold_copy(src: &[u8], dst: &mut [u8]) -> () {
         dst.copy_from_slice(src);

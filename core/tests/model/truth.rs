@@ -215,11 +215,6 @@ impl Truth {
         self.must_cut.clear();
         self.is_late = false;
         self.spilled = stats.spilled_samples;
-        // A voice heard here may confirm it with nothing left to interrupt, and so without a word.
-        let is_measured = matches!(self.setup.stops, Stops::AfterSpeech(_));
-        let is_silent = !self.is_answering() && self.line.is_empty();
-        self.is_hold_unclear |=
-            self.setup.listens && is_measured && is_silent && self.held_since.is_some();
         self.is_interruption = match &cause {
             Cause::Interrupt => true,
             Cause::Model(Told::SpeechStarted(_)) => self.setup.stops == Stops::OnSpeech,
@@ -325,7 +320,6 @@ impl Truth {
                 self.caller_speaks = true;
                 // Nothing is held back.
                 let is_idle = !self.is_answering() && self.asked.is_none() && self.line.is_empty();
-                self.is_hold_unclear |= is_idle && self.held_since.is_some();
                 match self.turns.last_mut().filter(|turn| turn.ended.is_none()) {
                     // It goes on.
                     Some(turn) => {
@@ -347,10 +341,12 @@ impl Truth {
                     return;
                 };
                 turn.ended = Some(self.now);
-                let is_in_doubt = turn.is_in_doubt;
+                let (is_in_doubt, is_unclear) = (turn.is_in_doubt, turn.is_unclear);
                 // A voice heard here may have confirmed it without a word.
                 let is_heard = self.setup.listens && self.now < self.voice_to + HEARSAY;
-                let is_unclear = turn.is_unclear || is_heard;
+                // So is short speech that leaves nothing to go on with.
+                let is_last = !self.is_answering() && self.line.is_empty();
+                let is_unclear = is_unclear || is_heard || is_in_doubt && is_last;
                 if !is_in_doubt {
                     self.turn_ended();
                 }
@@ -429,7 +425,8 @@ impl Truth {
 
     /// Nothing of what is known by now is to be heard any more.
     fn interrupted(&mut self, server: &mut Server) {
-        self.held_since = None;
+        // An interruption that finds nothing to stop is told as a hold that is over.
+        self.unclear_since = self.held_since.take();
         self.is_hold_unclear = false;
         let mut has_ended = false;
         let is_by_hand = self.cause == Cause::Interrupt;

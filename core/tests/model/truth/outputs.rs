@@ -126,8 +126,6 @@ impl Truth {
                     // Asked for before an interruption, begun after it.
                     Cause::Model(Told::Created(response)) => {
                         self.dead.push(response);
-                        // An interruption without a word may have been what ended a hold.
-                        self.is_hold_unclear |= self.held_since.is_some();
                         self.is_late = true;
                         self.reasons += 1;
                     }

@@ -101,7 +101,7 @@ pub(crate) struct Truth {
     cuts: HashMap<(usize, u64), (String, u64)>,
     deleted: Vec<usize>,
     was_refused: bool,
-    /// Cuts refused that are not made again: too short to be moved back, or not the last one.
+    /// Cuts refused that are not made again, since another one came after them.
     given_up: Vec<(usize, u64)>,
     last_cut: String,
     /// When a response was asked for, if nothing has come of it.
@@ -115,9 +115,8 @@ pub(crate) struct Truth {
     reasons: u32,
     /// Since when playback is held.
     held_since: Option<u64>,
-    /// There was nothing left to be held: it may have ended without a word.
-    is_hold_unclear: bool,
-    unclear_since: Option<u64>,
+    /// Since when it was held before an interruption that may have found nothing to stop.
+    interrupted_hold: Option<u64>,
     turns: Vec<Turn>,
     /// Since when, and up to when, the caller's microphone has heard a voice.
     voice_from: u64,
@@ -177,8 +176,7 @@ impl Truth {
             is_answer_owed: false,
             reasons: 0,
             held_since: None,
-            is_hold_unclear: false,
-            unclear_since: None,
+            interrupted_hold: None,
             turns: Vec::new(),
             voice_from: 0,
             voice_to: 0,
@@ -331,7 +329,7 @@ impl Truth {
                         started: self.now,
                         ended: None,
                         is_in_doubt: self.setup.stops.is_confirmed(),
-                        is_unclear: self.is_hold_unclear,
+                        is_unclear: false,
                     }),
                 }
             }
@@ -361,8 +359,8 @@ impl Truth {
                     self.reasons += 1;
                 }
                 let before = self.cuts.len();
-                for (&cut, (event_id, ms)) in &self.cuts {
-                    if event_id == id && (*ms < 100 || *id != self.last_cut) {
+                for (&cut, (event_id, _)) in &self.cuts {
+                    if event_id == id && *id != self.last_cut {
                         self.given_up.push(cut);
                     }
                 }
@@ -379,11 +377,7 @@ impl Truth {
             server.clips[clip].is_finished = true;
             return;
         }
-        let at = &mut server.clips[clip];
-        let was_finished = at.is_finished;
-        let count = at.finish();
-        // Nothing is told of a part whose end comes after its last echo.
-        at.is_untold |= !was_finished && at.proven == at.line.len();
+        let count = server.clips[clip].finish();
         self.extend(clip, from, count);
     }
 
@@ -426,8 +420,7 @@ impl Truth {
     /// Nothing of what is known by now is to be heard any more.
     fn interrupted(&mut self, server: &mut Server) {
         // An interruption that finds nothing to stop is told as a hold that is over.
-        self.unclear_since = self.held_since.take();
-        self.is_hold_unclear = false;
+        self.interrupted_hold = self.held_since.take();
         let mut has_ended = false;
         let is_by_hand = self.cause == Cause::Interrupt;
         for turn in self.turns.iter_mut().filter(|turn| turn.is_in_doubt) {

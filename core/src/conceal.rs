@@ -37,7 +37,7 @@ mod stretch;
 pub use stretch::{MAX_PERIOD, lengthen, shorten};
 
 use history::History;
-use source::Source;
+use source::{BLOCK, Source};
 
 /// Fills gaps in a voice with a substitute that continues it.
 ///
@@ -117,10 +117,13 @@ impl Concealer {
         };
         let fading = frame.len().min(self.fade.saturating_sub(lost));
         let (fading, silent) = frame.split_at_mut(fading);
-        for slot in fading {
-            let gain = self.source.gain(lost, self.fade);
-            *slot = rounded(self.source.next() * gain);
-            lost += 1;
+        for block in fading.chunks_mut(BLOCK) {
+            let mut values = [0.0; BLOCK];
+            self.source.fill(&mut values[..block.len()]);
+            for (slot, value) in block.iter_mut().zip(values) {
+                *slot = rounded(value * self.source.gain(lost, self.fade));
+                lost += 1;
+            }
         }
         silent.fill(0);
         self.phase = Phase::Lost(lost);
@@ -146,9 +149,11 @@ impl Concealer {
         if frame.is_empty() {
             return;
         }
-        for slot in frame.iter_mut().take(CROSS_FADE - done) {
-            let gain = self.source.gain(lost, self.fade);
-            let substitute = self.source.next() * gain;
+        let entering = frame.len().min(CROSS_FADE - done);
+        let mut values = [0.0; CROSS_FADE];
+        self.source.fill(&mut values[..entering]);
+        for (slot, value) in frame[..entering].iter_mut().zip(values) {
+            let substitute = value * self.source.gain(lost, self.fade);
             done += 1;
             lost += 1;
             let weight = done as f32 / (CROSS_FADE + 1) as f32;

@@ -34,7 +34,7 @@
 //! ```
 //!
 //! The loop around a [`Bridge`] is in [`bridge`]; a server that keeps its own loop can take the
-//! [`PlaybackLedger`] alone.
+//! [`PlaybackLedger`] alone. A [`FlightRecorder`] writes a call down so that it can be had again.
 //!
 //! # Why
 //!

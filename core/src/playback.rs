@@ -300,7 +300,7 @@ impl PlaybackLedger {
     }
 
     /// Makes room where marks do not come back: the oldest part, once finished and sent, is taken
-    /// for heard. It will never be cut then, which errs on the safe side.
+    /// for heard. It will never be cut then, even if it was sent and not yet played.
     fn retire(&mut self) -> Result<(), Error> {
         let oldest = &self.segments[0];
         if !oldest.is_finished || oldest.end > self.sent {

@@ -59,9 +59,10 @@
 //! | content parts waiting to be heard | [`PlaybackLedger::MAX_PARTS`](crate::PlaybackLedger::MAX_PARTS) | the oldest, if finished and sent, is taken for heard; else [`Error::QueueFull`] | the error | `bounds`, `playback` |
 //! | tool calls that can be answered | the last 16 | the oldest cannot be any more: [`Error::InvalidField`] | the error | `bounds` |
 //! | responses out of band; interrupted ones whose deltas may still come | the last 4; 8 | the oldest is forgotten: its deltas are heard, its item is cut as any | | `bounds` |
+//! | gaps in the caller's audio that wait for a packet out of order | 100 ms, 4 gaps | concealed; what comes later is late | `Stats::concealed_samples`, `late_samples` | `bridge/line` |
 //! | the caller's turns that are in doubt ([`BargeIn`]) | the last 3 | the oldest is a turn no more | | `bridge/hold` |
 //! | playback held until they are decided | 10 s; while it lasts nothing is sent ahead | it goes on | `Stats::holds`, `false_barge_ins` | `bridge/hold` |
-//! | silence for gaps, and for media that has stopped | `Config::max_gap`; 8 s a turn | a new start of the time line; no more is fed | `Stats::concealed_samples`, `stall_samples` | `hostile`, `bridge/limits` |
+//! | silence for gaps, and for media that has stopped | `Config::max_gap`; 8 s a turn | a new start of the time line; no more is fed | `Stats::concealed_samples`, `stall_samples` | `hostile`, `bridge/limits`, `bridge/line` |
 //! | what a [flight recorder](crate::flight) holds | the caller's buffer | the recording ends, the call goes on | [`missed_inputs`](crate::FlightRecorder::missed_inputs) | `bounds`, `flight` |
 
 mod barge_in;

@@ -34,5 +34,5 @@ impl History {
     }
 }
 
-/// 64 ms: three of the longest pitch periods and the predictor's reach.
+/// 64 ms: twice what is analysed; the search takes the voice's level from all of it.
 pub(super) const LEN: usize = 512;

@@ -77,19 +77,25 @@ impl Source {
         self.predictor.residual(history, excitation);
     }
 
-    /// The next sample, not yet faded.
-    pub(super) fn next(&mut self) -> f32 {
-        if self.at == self.period {
-            self.at = 0;
-            self.level *= self.decay;
+    /// The next samples, not yet faded, at most [`BLOCK`] of them.
+    pub(super) fn fill(&mut self, block: &mut [f32]) {
+        // In one line after what came before, so that no sample has to be moved for the next.
+        let mut line = [0.0; ORDER + BLOCK];
+        line[..ORDER].copy_from_slice(&self.memory);
+        for n in 0..block.len() {
+            if self.at == self.period {
+                self.at = 0;
+                self.level *= self.decay;
+            }
+            let excitation = self.level * self.excitation[self.at];
+            self.at += 1;
+            let before = line[n..].first_chunk().expect("a filter's length and more");
+            let value = excitation + self.predictor.predict(before);
+            line[ORDER + n] = value.clamp(-self.peak, self.peak);
         }
-        let excitation = self.level * self.excitation[self.at];
-        self.at += 1;
-        let value = excitation + self.predictor.predict(&self.memory);
-        let value = value.clamp(-self.peak, self.peak);
-        self.memory.copy_within(1.., 0);
-        self.memory[ORDER - 1] = value;
-        value
+        block.copy_from_slice(&line[ORDER..ORDER + block.len()]);
+        self.memory
+            .copy_from_slice(&line[block.len()..block.len() + ORDER]);
     }
 
     /// How loud the substitute is after `lost` samples, when silence is due after `fade`.
@@ -105,6 +111,9 @@ impl Source {
         at(step) + (at(step + 1) - at(step)) * between
     }
 }
+
+/// 10 ms.
+pub(super) const BLOCK: usize = 80;
 
 /// Gain at each sixth of the fade, for a clear pitch and for noise.
 const VOICED: [f32; 7] = [1.0, 1.0, 0.9, 0.9, 0.9, 0.8, 0.0];

@@ -223,4 +223,11 @@ async fn the_call_holds_in_a_storm_and_what_a_storm_does_not_excuse_would_be_not
             }
         }
     });
+    spoilt("caller's audio: taken", &|call| {
+        for line in &mut call.log {
+            if line["event"] == "stream_closed" {
+                line["stats"]["appended_ms"] = 20_000.into();
+            }
+        }
+    });
 }

@@ -272,7 +272,23 @@ fn bounds(call: &Call) -> Vec<Check> {
         at_most("caller's audio dropped, ms", "uplink_dropped_ms", 0),
         at_most("agent's audio that waited, ms", "max_depth_ms", 16_000),
         at_most("agent's audio dropped, ms", "downlink_dropped_ms", 0),
+        accounts(&counter),
     ]
+}
+
+/// Every millisecond of the caller's is accounted for, but for what was on its way at the end.
+fn accounts(counter: &dyn Fn(&str) -> Option<u64>) -> Check {
+    let sum = |names: &[&str]| -> Option<u64> { names.iter().map(|name| counter(name)).sum() };
+    let taken = sum(&["media_ms", "concealed_ms", "stall_ms"]);
+    let given = sum(&["appended_ms", "cut_ms", "uplink_dropped_ms"]);
+    Check {
+        name: "caller's audio: taken and made up, handed on and cut, ms",
+        found: format!("{}, {}", taken.unwrap_or(0), given.unwrap_or(0)),
+        wanted: "the same, but for 60 on their way at the end".to_owned(),
+        is_met: taken
+            .zip(given)
+            .is_some_and(|(taken, given)| taken > 0 && given <= taken + 2 && taken <= given + 60),
+    }
 }
 
 /// Messages of Twilio that the bridge has told as unknown.

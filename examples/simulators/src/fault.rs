@@ -218,7 +218,8 @@ impl<'t> Parameters<'t> {
                 Some((key, _)) => Err(parameters.unknown(key)),
             }
         };
-        read().with_context(|| format!("fault '{text}'"))
+        // In one piece, since command lines show the first of a chain only.
+        read().map_err(|error| anyhow::anyhow!("fault '{text}': {error:#}"))
     }
 
     fn split(text: &'t str, known: &'static str) -> Result<Self> {

@@ -1,13 +1,16 @@
 //! Events out and in.
 
+use std::ops::Range;
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::error::ApiError;
 use super::handshake::Outgoing;
-use super::record::{Close, ErrorRecord, EventRecord};
+use super::plan::{Content, Response, place};
+use super::record::{Close, Delta, ErrorRecord, EventRecord};
 use super::session::{End, Session};
 
 impl Session {
@@ -51,6 +54,57 @@ impl Session {
         }
         let _ = self.outgoing.send(Outgoing::Message(message));
         time
+    }
+
+    /// Sends a part of an item's audio.
+    pub(super) fn send_audio(
+        &mut self,
+        response: &mut Response,
+        index: usize,
+        range: Range<usize>,
+    ) {
+        let part = &mut response.items[index];
+        let Content::Speech { audio, .. } = &part.content else {
+            return;
+        };
+        let bytes = audio[range.clone()].to_vec();
+        part.sent = range.end;
+        let item_id = part.id.clone();
+        if let Some(item) = self.conversation.find(&item_id) {
+            item.audio.extend_from_slice(&bytes);
+        }
+        let width = response.format.bytes_per_sample();
+        // A sample whose bytes are in two deltas counts with the second.
+        let whole = range.start / width * width..range.end / width * width;
+        let heard = match self.options.keep_audio {
+            true => response.format.decode(&audio[whole]),
+            false => Vec::new(),
+        };
+        let mut fields = place(response, index);
+        fields["delta"] = json!(BASE64_STANDARD.encode(bytes));
+        let sent = self.send("response.output_audio.delta", fields);
+        let Some(time) = sent else { return };
+        {
+            let mut record = self.record();
+            record.deltas.push(Delta {
+                time,
+                response_id: response.id.clone(),
+                item_id: item_id.clone(),
+                content_index: 0,
+                first_byte: range.start as u64,
+                bytes: range.len() as u64,
+                first_sample: (range.start / width) as u64,
+                end_sample: (range.end / width) as u64,
+            });
+            let output = record
+                .output
+                .entry(item_id)
+                .or_insert_with(|| (Vec::new(), response.format.rate_hz()));
+            output.0.extend(heard);
+            if let Some(record) = record.responses.iter_mut().find(|it| it.id == response.id) {
+                record.first_delta.get_or_insert(time);
+            }
+        }
     }
 
     /// Sends an `error` event about the client event `event_id`.

@@ -1,17 +1,15 @@
 //! Responses: created, sent when due, closed properly when cut short.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::time::Duration;
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 
 use super::config::response_format;
 use super::conversation::Item;
 use super::fault::Fault;
 use super::plan::{Content, Emit, Part, Response, place};
-use super::record::{Delta, ResponseRecord};
+use super::record::ResponseRecord;
 use super::script::{Answer, Outcome, Output};
 use super::session::{Session, Timer};
 use super::trouble::late_deltas;
@@ -272,51 +270,6 @@ impl Session {
                 false => json!({ "type": "audio", "transcript": "" }),
             };
             self.send("response.content_part.added", fields);
-        }
-    }
-
-    fn send_audio(&mut self, response: &mut Response, index: usize, range: Range<usize>) {
-        let part = &mut response.items[index];
-        let Content::Speech { audio, .. } = &part.content else {
-            return;
-        };
-        let bytes = audio[range.clone()].to_vec();
-        part.sent = range.end;
-        let item_id = part.id.clone();
-        if let Some(item) = self.conversation.find(&item_id) {
-            item.audio.extend_from_slice(&bytes);
-        }
-        let width = response.format.bytes_per_sample();
-        // A sample whose bytes are in two deltas counts with the second.
-        let whole = range.start / width * width..range.end / width * width;
-        let heard = match self.options.keep_audio {
-            true => response.format.decode(&audio[whole]),
-            false => Vec::new(),
-        };
-        let mut fields = place(response, index);
-        fields["delta"] = json!(BASE64_STANDARD.encode(bytes));
-        let sent = self.send("response.output_audio.delta", fields);
-        let Some(time) = sent else { return };
-        {
-            let mut record = self.record();
-            record.deltas.push(Delta {
-                time,
-                response_id: response.id.clone(),
-                item_id: item_id.clone(),
-                content_index: 0,
-                first_byte: range.start as u64,
-                bytes: range.len() as u64,
-                first_sample: (range.start / width) as u64,
-                end_sample: (range.end / width) as u64,
-            });
-            let output = record
-                .output
-                .entry(item_id)
-                .or_insert_with(|| (Vec::new(), response.format.rate_hz()));
-            output.0.extend(heard);
-            if let Some(record) = record.responses.iter_mut().find(|it| it.id == response.id) {
-                record.first_delta.get_or_insert(time);
-            }
         }
     }
 

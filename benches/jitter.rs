@@ -58,9 +58,9 @@ fn jitter(c: &mut Criterion) {
 
     // What a long outage's burst leaves: the delay is worked off in every frame.
     let mut burst: JitterBuffer = JitterBuffer::new();
-    for index in 0..100_usize {
+    for (index, packet) in frames.iter().enumerate() {
         burst
-            .insert((index * FRAME) as u32, frames[index])
+            .insert((index * FRAME) as u32, *packet)
             .expect("room");
         if index == 0 {
             for _ in 0..100 {

@@ -58,10 +58,8 @@ fn jitter(c: &mut Criterion) {
 
     // What a long outage's burst leaves: the delay is worked off in every frame.
     let mut burst: JitterBuffer = JitterBuffer::new();
-    for (index, &packet) in frames.iter().enumerate() {
-        burst
-            .insert((index * FRAME) as u32, packet)
-            .expect("room");
+    for (index, packet) in frames.iter().enumerate() {
+        burst.insert((index * FRAME) as u32, *packet).expect("room");
         if index == 0 {
             for _ in 0..100 {
                 burst.pull(&mut frame);

@@ -88,10 +88,10 @@ fn requests(call: &Call) -> usize {
 /// When the last sample of the first answer was over.
 fn silent_at(call: &Call) -> u64 {
     let heard = call.player.heard(&call.places());
-    let of_answer = heard
+    let mut of_answer = heard
         .iter()
         .filter(|(_, place)| place.is_some_and(|place| place.clip == 0));
-    let last = of_answer.last().expect("the answer was heard").0;
+    let last = of_answer.next_back().expect("the answer was heard").0;
     last.at + last.samples as u64 * 125
 }
 

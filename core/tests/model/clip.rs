@@ -31,8 +31,6 @@ pub(crate) struct Clip {
     pub(crate) proven: usize,
     /// Audio of it had no room: what follows is out of its place.
     pub(crate) is_holed: bool,
-    /// It was proven heard before its end was known.
-    pub(crate) is_untold: bool,
     /// An interruption came after it began.
     pub(crate) is_over: bool,
 }
@@ -57,7 +55,6 @@ impl Clip {
             played: 0,
             proven: 0,
             is_holed: false,
-            is_untold: false,
             is_over: false,
         }
     }

@@ -101,7 +101,7 @@ pub(crate) struct Truth {
     cuts: HashMap<(usize, u64), (String, u64)>,
     deleted: Vec<usize>,
     was_refused: bool,
-    /// Cuts refused that are not made again: too short to be moved back, or not the last one.
+    /// Cuts refused that are not made again, since another one came after them.
     given_up: Vec<(usize, u64)>,
     last_cut: String,
     /// When a response was asked for, if nothing has come of it.
@@ -115,9 +115,8 @@ pub(crate) struct Truth {
     reasons: u32,
     /// Since when playback is held.
     held_since: Option<u64>,
-    /// There was nothing left to be held: it may have ended without a word.
-    is_hold_unclear: bool,
-    unclear_since: Option<u64>,
+    /// Since when it was held before an interruption that may have found nothing to stop.
+    interrupted_hold: Option<u64>,
     turns: Vec<Turn>,
     /// Since when, and up to when, the caller's microphone has heard a voice.
     voice_from: u64,
@@ -177,8 +176,7 @@ impl Truth {
             is_answer_owed: false,
             reasons: 0,
             held_since: None,
-            is_hold_unclear: false,
-            unclear_since: None,
+            interrupted_hold: None,
             turns: Vec::new(),
             voice_from: 0,
             voice_to: 0,
@@ -215,11 +213,6 @@ impl Truth {
         self.must_cut.clear();
         self.is_late = false;
         self.spilled = stats.spilled_samples;
-        // A voice heard here may confirm it with nothing left to interrupt, and so without a word.
-        let is_measured = matches!(self.setup.stops, Stops::AfterSpeech(_));
-        let is_silent = !self.is_answering() && self.line.is_empty();
-        self.is_hold_unclear |=
-            self.setup.listens && is_measured && is_silent && self.held_since.is_some();
         self.is_interruption = match &cause {
             Cause::Interrupt => true,
             Cause::Model(Told::SpeechStarted(_)) => self.setup.stops == Stops::OnSpeech,
@@ -325,7 +318,6 @@ impl Truth {
                 self.caller_speaks = true;
                 // Nothing is held back.
                 let is_idle = !self.is_answering() && self.asked.is_none() && self.line.is_empty();
-                self.is_hold_unclear |= is_idle && self.held_since.is_some();
                 match self.turns.last_mut().filter(|turn| turn.ended.is_none()) {
                     // It goes on.
                     Some(turn) => {
@@ -337,7 +329,7 @@ impl Truth {
                         started: self.now,
                         ended: None,
                         is_in_doubt: self.setup.stops.is_confirmed(),
-                        is_unclear: self.is_hold_unclear,
+                        is_unclear: false,
                     }),
                 }
             }
@@ -347,10 +339,12 @@ impl Truth {
                     return;
                 };
                 turn.ended = Some(self.now);
-                let is_in_doubt = turn.is_in_doubt;
+                let (is_in_doubt, is_unclear) = (turn.is_in_doubt, turn.is_unclear);
                 // A voice heard here may have confirmed it without a word.
                 let is_heard = self.setup.listens && self.now < self.voice_to + HEARSAY;
-                let is_unclear = turn.is_unclear || is_heard;
+                // So is short speech that leaves nothing to go on with.
+                let is_last = !self.is_answering() && self.line.is_empty();
+                let is_unclear = is_unclear || is_heard || is_in_doubt && is_last;
                 if !is_in_doubt {
                     self.turn_ended();
                 }
@@ -365,8 +359,8 @@ impl Truth {
                     self.reasons += 1;
                 }
                 let before = self.cuts.len();
-                for (&cut, (event_id, ms)) in &self.cuts {
-                    if event_id == id && (*ms < 100 || *id != self.last_cut) {
+                for (&cut, (event_id, _)) in &self.cuts {
+                    if event_id == id && *id != self.last_cut {
                         self.given_up.push(cut);
                     }
                 }
@@ -383,11 +377,7 @@ impl Truth {
             server.clips[clip].is_finished = true;
             return;
         }
-        let at = &mut server.clips[clip];
-        let was_finished = at.is_finished;
-        let count = at.finish();
-        // Nothing is told of a part whose end comes after its last echo.
-        at.is_untold |= !was_finished && at.proven == at.line.len();
+        let count = server.clips[clip].finish();
         self.extend(clip, from, count);
     }
 
@@ -429,8 +419,8 @@ impl Truth {
 
     /// Nothing of what is known by now is to be heard any more.
     fn interrupted(&mut self, server: &mut Server) {
-        self.held_since = None;
-        self.is_hold_unclear = false;
+        // An interruption that finds nothing to stop is told as a hold that is over.
+        self.interrupted_hold = self.held_since.take();
         let mut has_ended = false;
         let is_by_hand = self.cause == Cause::Interrupt;
         for turn in self.turns.iter_mut().filter(|turn| turn.is_in_doubt) {

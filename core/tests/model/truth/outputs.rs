@@ -33,9 +33,6 @@ impl Truth {
         match read_to_twilio(text, STREAM_SID)? {
             ToTwilio::Media(audio) => {
                 self.decide_plain(server);
-                if core::mem::take(&mut self.is_hold_unclear) {
-                    self.held_since = None;
-                }
                 if self.held_since.is_some() {
                     return Err("audio is sent while playback is held".into());
                 }
@@ -126,8 +123,6 @@ impl Truth {
                     // Asked for before an interruption, begun after it.
                     Cause::Model(Told::Created(response)) => {
                         self.dead.push(response);
-                        // An interruption without a word may have been what ended a hold.
-                        self.is_hold_unclear |= self.held_since.is_some();
                         self.is_late = true;
                         self.reasons += 1;
                     }
@@ -250,8 +245,7 @@ impl Truth {
                 }
                 // Should it barge in and the model not have heard it, an answer is asked for.
                 self.reasons += u32::from(!is_told && self.setup.creates);
-                let is_unclear = core::mem::take(&mut self.is_hold_unclear);
-                if self.held_since.replace(self.now).is_some() && !is_unclear {
+                if self.held_since.replace(self.now).is_some() {
                     return Err("playback is held twice".into());
                 }
                 // It may go on with a turn that began over silence.
@@ -265,8 +259,7 @@ impl Truth {
                 }
             }
             Ev::PlaybackResumed { held } => {
-                self.is_hold_unclear = false;
-                let Some(since) = self.held_since.take().or(self.unclear_since.take()) else {
+                let Some(since) = self.held_since.take().or(self.interrupted_hold.take()) else {
                     return Err("playback goes on that was not held".into());
                 };
                 if held.as_micros() != u128::from(self.now - since) {
@@ -309,7 +302,7 @@ impl Truth {
         if self.line.is_empty() || !self.is_started || self.is_ended || self.is_disturbed {
             return Ok(());
         }
-        if self.held_since.is_some() || self.is_hold_unclear {
+        if self.held_since.is_some() {
             return Ok(());
         }
         let least = self.setup.lead.max(40) * 8 - 160;

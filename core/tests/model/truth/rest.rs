@@ -19,7 +19,7 @@ impl Truth {
             }
             let told = self.heard_items.get(&clip.item).copied();
             let is_heard = |other: &&Clip| {
-                let is_due = !other.is_over && !other.is_untold && !other.line.is_empty();
+                let is_due = !other.is_over && !other.line.is_empty();
                 other.item == clip.item && is_due
             };
             if told.unwrap_or_default() < server.clips.iter().filter(is_heard).count() {

@@ -105,11 +105,7 @@ impl Truth {
             self.turns
                 .retain(|turn| !turn.is_in_doubt || turn.ended.is_none());
         }
-        if self.is_hold_unclear && !self.turns.iter().any(|turn| turn.is_in_doubt) {
-            self.is_hold_unclear = false;
-            self.unclear_since = self.held_since.take();
-        }
-        let Some(since) = self.held_since.filter(|_| !self.is_hold_unclear) else {
+        let Some(since) = self.held_since else {
             return Ok(());
         };
         let doubts = self.turns.iter().filter(|turn| turn.is_in_doubt);

@@ -149,7 +149,7 @@ impl Concealer {
         if frame.is_empty() {
             return;
         }
-        let entering = frame.len().min(CROSS_FADE - done);
+        let entering = frame.len().min(CROSS_FADE.saturating_sub(done));
         let mut values = [0.0; CROSS_FADE];
         self.source.fill(&mut values[..entering]);
         for (slot, value) in frame[..entering].iter_mut().zip(values) {

@@ -118,11 +118,11 @@ fn receive(
         .chunks_mut(piece)
         .for_each(|piece| pieces.receive(piece));
     assert_eq!(mixed, other);
-    // Cross-faded for 5 ms, then as it came.
-    let touched = if was_concealing { 40 } else { 0 };
+    // Cross-faded for 2.5 ms, then as it came.
+    let touched = if was_concealing { 20 } else { 0 };
     let touched = frame.len().min(touched);
     assert_eq!(mixed[touched..], frame[touched..]);
-    assert!(frame.len() < 40 || !whole.is_concealing());
+    assert!(frame.len() < 20 || !whole.is_concealing());
     if !frame.is_empty() {
         *lost = 0;
     }

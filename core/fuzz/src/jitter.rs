@@ -43,9 +43,9 @@ enum Op {
 
 pub fn run(script: &Script) {
     if script.is_small {
-        buffers(script, || JitterBuffer::<10>::new());
+        buffers(script, JitterBuffer::<10>::new);
     } else {
-        buffers(script, || JitterBuffer::<256>::new());
+        buffers(script, JitterBuffer::<256>::new);
     }
 }
 

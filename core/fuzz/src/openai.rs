@@ -75,6 +75,9 @@ fn told(event: &ModelEvent<'_>) -> Value {
             string(text),
             is_final
         ]),
+        ModelEvent::TranscriptionFailed { item_id, kind } => {
+            json!(["failed", string(item_id), string(kind)])
+        }
         ModelEvent::ToolCall {
             response_id,
             item_id,
@@ -165,6 +168,7 @@ fn expected(value: &Value) -> Option<Value> {
         "conversation.item.input_audio_transcription.completed" => {
             words("Caller", &value["transcript"], true)?
         }
+        "conversation.item.input_audio_transcription.failed" => json!(["failed", item_id()?, kind]),
         "input_audio_buffer.speech_started" => {
             let at = json::integer(&value["audio_start_ms"])?;
             json!(["started", optional(&value["item_id"], text)?, at])

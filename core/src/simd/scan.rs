@@ -20,7 +20,7 @@ pub(crate) fn stops(block: &[u8; BLOCK]) -> u64 {
     stops_at(Level::baseline(), block)
 }
 
-/// [`stops`] on this level.
+/// `stops` on this level.
 #[inline(always)]
 pub fn stops_at(level: Level, block: &[u8; BLOCK]) -> u64 {
     if level.is_fallback() {
@@ -44,7 +44,7 @@ pub(crate) fn plain_len(bytes: &[u8]) -> usize {
     plain_len_at(super::detect(), bytes)
 }
 
-/// [`plain_len`] on this level.
+/// `plain_len` on this level.
 pub fn plain_len_at(level: Level, bytes: &[u8]) -> usize {
     let (blocks, _) = bytes.as_chunks();
     let plain = if level.is_fallback() {

@@ -9,7 +9,7 @@
 //! let mut concealer = Concealer::new();
 //! # let packets = [Some([0_i16; 160]), None, Some([0; 160])];
 //! for packet in packets {
-//!     let mut frame = packet.unwrap_or_default();
+//!     let mut frame = packet.unwrap_or([0; 160]);
 //!     if packet.is_some() {
 //!         concealer.receive(&mut frame);
 //!     } else {

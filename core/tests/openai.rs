@@ -70,7 +70,7 @@ fn what_the_bridge_has_no_use_for_is_shown_by_its_kind() {
         }
     }
     // The rest is what the tests below name one by one.
-    assert_eq!((recorded().count(), others), (62, 32));
+    assert_eq!((recorded().count(), others), (62, 31));
     let text = r#"{"event_id":"e","type":"response.sung"}"#;
     assert_eq!(
         read(text),
@@ -115,6 +115,13 @@ fn words_are_read_with_their_speaker() {
         is_final,
     };
     assert_eq!(ga("event_14"), words("item_u1", None, "Tues", false));
+    assert_eq!(
+        ga("event_17"),
+        ModelEvent::TranscriptionFailed {
+            item_id: string("item_u1"),
+            kind: string("conversation.item.input_audio_transcription.failed"),
+        }
+    );
     assert_eq!(
         ga("event_15"),
         words("item_u1", None, "Tuesday please.", true)

@@ -354,9 +354,11 @@ fn reaction(storm: &Storm) -> Check {
             && held
                 .split_first()
                 .is_some_and(|(first, rest)| rest.iter().all(|it| it < first))
-            && silent
-                .split_first()
-                .is_some_and(|(first, rest)| rest.iter().all(|it| it <= first)),
+            // What is held is silent once the lead has been played: a model that is quicker than
+            // that is not beaten, and the frame in which the two meet is chance. An interruption
+            // confirmed here clears the lead.
+            && matches!(silent[..], [by_model, held, confirmed]
+                if held <= by_model + FRAME_MS && confirmed < by_model),
     }
 }
 
@@ -376,3 +378,5 @@ fn short_call(short: &ShortCall) -> Check {
             && violations == 0,
     }
 }
+
+const FRAME_MS: u128 = 20;

@@ -225,12 +225,12 @@ impl Uplink {
         if span.end > next || self.open.touch(&span) || self.passed.touch(&span) {
             return Some(time);
         }
-        // All of it has come before. Again and again, it is a time line that was set back.
+        // All of it has come before. If that goes on, it is a time line that was set back.
         let samples = match again {
             Some((expected, samples)) if expected.abs_diff(time) < TIMESTAMP_TOLERANCE => samples,
             _ => 0,
         };
-        if samples + count >= SET_BACK {
+        if samples > 0 && samples + count >= SET_BACK {
             return Some(self.begin_anew(slab, stats, time));
         }
         self.again = Some((span.end, samples + count));

@@ -201,6 +201,20 @@ fn a_gap_is_waited_for_no_longer_than_packets_were_late_and_then_concealed() {
 }
 
 #[test]
+fn a_gap_that_is_filled_makes_room_for_another_and_none_is_forgotten() {
+    let audio = speech(9, 80_000);
+    let mut line = Line::new(ModelAudio::Mulaw);
+    send(&mut line, &audio, 0..10);
+    send(&mut line, &audio, [11, 10, 12, 13]);
+    line.input.clear();
+    for frame in [15, 17, 19, 21, 18, 23, 14, 16, 22, 20] {
+        line.media(frame * 160, &audio[frame as usize * 160..][..160]);
+    }
+    assert!(line.input == audio[14 * 160..24 * 160]);
+    assert_eq!(line.stats().duplicate_samples, 0);
+}
+
+#[test]
 fn ten_seconds_after_the_last_packet_out_of_order_a_gap_waits_no_more() {
     let audio = speech(4, 160_000);
     let mut line = Line::new(ModelAudio::Mulaw);
@@ -260,6 +274,17 @@ fn packets_that_come_twice_change_no_byte_for_the_model() {
         assert_eq!(twice.stats().duplicate_samples, again);
         assert_eq!(twice.stats().late_samples, 0);
     }
+}
+
+#[test]
+fn one_long_packet_that_comes_twice_is_no_time_line_set_back() {
+    let audio = speech(10, 3_200);
+    let mut line = Line::new(ModelAudio::Mulaw);
+    for position in [0, 0, 1_600, 1_600] {
+        line.media(position, &audio[position as usize..][..1_600]);
+    }
+    assert!(line.input == audio);
+    assert_eq!(line.stats().duplicate_samples, 3_200);
 }
 
 #[test]

@@ -41,13 +41,11 @@ impl Holes {
         if hole.span.is_empty() {
             return;
         }
-        self.holes.rotate_right(1);
-        self.holes[0] = Some(hole);
-        self.holes.sort_unstable_by_key(|hole| {
-            // Newest first, with what is free at the end.
-            hole.as_ref()
-                .map_or(u64::MAX, |hole| u64::MAX - 1 - hole.span.start)
-        });
+        // `None`, what is free, is the least of all.
+        let start = |slot: &&mut Option<Hole>| slot.as_ref().map(|hole| hole.span.start);
+        if let Some(oldest) = self.holes.iter_mut().min_by_key(start) {
+            *oldest = Some(hole);
+        }
     }
 
     /// Where the first of them begins.

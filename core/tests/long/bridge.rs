@@ -8,7 +8,7 @@ use trunkline::{
     bridge::{Config, ModelAudio, Output},
 };
 
-use crate::carrier::{Carrier, DAY, Faults, HOUR, ROUGH, SECOND, WAY, time};
+use crate::carrier::{Carrier, DAY, Faults, HOUR, ROUGH, SECOND, time};
 
 const START: &str = r#"{"event":"start","sequenceNumber":"1","streamSid":"MZ1","start":{
     "callSid":"CA1","tracks":["inbound"],

@@ -196,17 +196,17 @@ fn the_rates_of_misses_and_false_onsets_are_those_documented() {
     let mut rng = Rng::new(7);
     let kinds: [(&str, Noise); 3] = [("white", white), ("pink", pink), ("eight voices", babble)];
     let conditions = [
-        (0, 60.0, 0),
-        (0, 20.0, 0),
-        (0, 10.0, 2),
-        (1, 20.0, 0),
-        (1, 10.0, 1),
-        (2, 20.0, 8),
-        (2, 10.0, 16),
+        (0, 60.0, [59, 97, 0]),
+        (0, 20.0, [64, 73, 0]),
+        (0, 10.0, [77, 89, 0]),
+        (1, 20.0, [60, 67, 0]),
+        (1, 10.0, [70, 80, 0]),
+        (2, 20.0, [59, 69, 5]),
+        (2, 10.0, [73, 85, 4]),
     ];
     println!("| noise | below the speech | median | 90 % within | later than 300 ms, or never |");
     println!("|---|---|---|---|---|");
-    for (kind, below, allowed) in conditions {
+    for (kind, below, documented) in conditions {
         let (name, noise) = kinds[kind];
         let mut delays = Vec::new();
         for trial in 0..48 {
@@ -219,20 +219,18 @@ fn the_rates_of_misses_and_false_onsets_are_those_documented() {
         let missed = 48 - delays.len();
         let [median, most] = [delays.len() / 2, delays.len() * 9 / 10].map(|n| delays[n]);
         println!("| {name} | {below} dB | {median} ms | {most} ms | {missed} of 48 |");
-        assert!(missed <= allowed, "{name} {below}: {missed} missed");
-        assert!(
-            median <= 120 && most <= 250,
-            "{name} {below}: {median} {most}"
-        );
+        assert_eq!([median, most, missed], documented, "{name} {below}");
     }
     println!("\n| nothing but | false onsets |");
     println!("|---|---|");
+    let mut total = 0;
     for level in [-50.0, -40.0, -30.0, -20.0] {
         let onsets = speech_in(&at_level(babble(&mut rng, 300 * 8_000), level)).len();
         println!("| eight voices at {level} dBFS, 5 minutes | {onsets} |");
-        assert!(onsets <= 30, "{level}: {onsets}");
+        total += onsets;
     }
-    let mut false_onsets = |name: &str, sound: &mut dyn FnMut(&mut Rng) -> Vec<f64>| {
+    assert_eq!(total, 21, "eight voices, 20 minutes");
+    let mut false_onsets = |name: &str, documented, sound: &mut dyn FnMut(&mut Rng) -> Vec<f64>| {
         let count = (0..100)
             .filter(|_| {
                 let mut line = quiet(&mut rng, 24_000);
@@ -242,14 +240,47 @@ fn the_rates_of_misses_and_false_onsets_are_those_documented() {
             })
             .count();
         println!("| {name}, 100 | {count} |");
+        assert_eq!(count, documented, "{name}");
     };
-    false_onsets("thuds", &mut |rng| {
+    false_onsets("thuds", 54, &mut |rng| {
         with_peak(thud(60.0 + 120.0 * unit(rng)), 15_000.0)
     });
-    false_onsets("coughs", &mut |rng| with_peak(cough(rng), 12_000.0));
-    false_onsets("chords", &mut |rng| {
+    false_onsets("coughs", 100, &mut |rng| with_peak(cough(rng), 12_000.0));
+    false_onsets("chords", 100, &mut |rng| {
         with_peak(chord(200.0 + 200.0 * unit(rng), 4_000), 8_000.0)
     });
+}
+
+#[test]
+fn every_machine_hears_the_same() {
+    // Whole numbers all the way: no other machine's sine.
+    let mut rng = Rng::new(8);
+    let mut state = [0_i64; 2];
+    let audio: Vec<i16> = (0..64_000_i64)
+        .map(|n| {
+            // Syllables of a buzz through a resonance at 500 Hz, from the second second on.
+            let is_voiced = n > 16_000 && n % 16_000 < 10_000 && n % 2_400 < 1_700;
+            let pulse = if is_voiced && n % 67 < 2 { 4_000 } else { 0 };
+            let next = (state[0] * 225 - state[1] * 114) / 128 + pulse;
+            state = [next, state[0]];
+            (next / 2 + rng.below(61) as i64 - 30) as i16
+        })
+        .collect();
+    let mut detector = VoiceDetector::new();
+    let mut before = None;
+    let mut onsets = Vec::new();
+    let mut hash = 0xCBF2_9CE4_8422_2325_u64;
+    for (number, frame) in audio.chunks_exact(160).enumerate() {
+        let speech = detector.process(frame);
+        if before.is_none() && speech.is_some() {
+            onsets.push(number);
+        }
+        before = speech;
+        let told = speech.map_or(u64::MAX, |time| time.as_millis() as u64);
+        hash = (hash ^ told).wrapping_mul(0x0100_0000_01B3);
+    }
+    assert_eq!(onsets, [107, 202, 302]);
+    assert_eq!(hash, 0x2681_8254_FFD9_354C, "{hash:#018X}");
 }
 
 #[test]

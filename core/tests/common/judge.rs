@@ -81,8 +81,8 @@ impl Judge {
             .and_then(|event| event["type"].as_str())
             .unwrap_or_default();
         let by_hand = exchange.input == Input::Interrupt && exchange.result.is_ok();
-        // An interruption that finds nothing but a request to interrupt shows only here.
-        let waits = self.config.barge_in != BargeIn::OnSpeech;
+        // A confirmed interruption that finds nothing but a request to interrupt shows only here.
+        let waits = !matches!(self.config.barge_in, BargeIn::OnSpeech | BargeIn::Never);
         let is_stale = kind == "response.created" && (waits || !self.interruptions.is_empty());
         // Where a confirmation is waited for, only the Bridge knows when it has come.
         let by_voice = match self.config.barge_in {
@@ -361,7 +361,8 @@ pub(crate) fn conclusion(call: &Call, slack_ms: usize) -> Result<(), String> {
     for interruption in &call.judge.interruptions {
         // Without a clear between them, the first samples of what follows may go on by chance as
         // what was interrupted would have.
-        let after = places.iter().skip(interruption.sent + 3);
+        let by_chance = if interruption.cleared { 0 } else { 3 };
+        let after = places.iter().skip(interruption.sent + by_chance);
         for place in after.flatten() {
             let response = &call.model.clips[place.clip].response_id;
             if interruption.dead.contains(response) {

@@ -8,7 +8,7 @@ use trunkline::{
     bridge::{Config, ModelAudio, Output},
 };
 
-use crate::carrier::{Carrier, DAY, Faults, HOUR, ROUGH, SECOND, WAY, time};
+use crate::carrier::{Carrier, DAY, Faults, HOUR, ROUGH, SECOND, time};
 
 const START: &str = r#"{"event":"start","sequenceNumber":"1","streamSid":"MZ1","start":{
     "callSid":"CA1","tracks":["inbound"],
@@ -16,6 +16,9 @@ const START: &str = r#"{"event":"start","sequenceNumber":"1","streamSid":"MZ1","
 const READY: &str = r#"{"type":"session.updated","session":{"type":"realtime","audio":{
     "input":{"format":{"type":"audio/pcmu"},"turn_detection":{"type":"server_vad",
     "create_response":true,"interrupt_response":true}},"output":{"format":{"type":"audio/pcmu"}}}}}"#;
+
+/// Samples sent ahead: 200 ms.
+const LEAD: u64 = 1_600;
 
 /// A call of which only the model's side is heard, and a carrier with a clock of its own.
 struct Talk {
@@ -74,7 +77,8 @@ impl Talk {
                     let padding = payload.bytes().rev().take_while(|&byte| byte == b'=');
                     let samples = payload.len() / 4 * 3 - padding.count();
                     self.carrier.media(self.now, samples as u64);
-                    if samples == 160 && self.carrier.queued(self.now + WAY) > 1_280 {
+                    // From when the lead is built up.
+                    if self.carrier.given - self.item_start >= LEAD && samples == 160 {
                         self.carrier.level(self.now);
                     }
                 }

@@ -36,6 +36,7 @@
 //! | a false barge-in: without words | [`a_false_barge_in_without_words`] |
 //! | an interruption confirmed by its length, by its words | [`an_interruption_that_is_confirmed`] |
 //! | deltas, marks and the end of the response during a hold | [`what_comes_during_a_hold`] |
+//! | a response that begins after speech over nothing was long enough | [`a_response_that_begins_after_speech_was_long_enough`] |
 //! | two bursts of speech, one hold | [`two_bursts_in_one_hold`] |
 //! | a voice heard here that the model hears, too, and one that it does not | [`a_voice_heard_here`] |
 
@@ -744,4 +745,41 @@ fn a_voice_heard_here() {
         &[&script[..], &[Speak, Wait(100 * MS), Fall]].concat(),
     );
     assert_eq!(transaction(&told).last(), Some(&"BargeIn"));
+}
+
+#[test]
+fn a_response_that_begins_after_speech_was_long_enough() {
+    let setup = Setup {
+        is_under_way: false,
+        pcm: false,
+        lead: 200,
+        mark_interval: 100,
+        capacity: 4500,
+        stops: Stops::AfterSpeech(0),
+        listens: false,
+        creates: false,
+        interrupts: false,
+        delays: [0, 0, 33337, 233781],
+        jitter: 9452,
+        ppm: 0,
+        late_timer: 0,
+        frame: 20,
+        cuts_text: false,
+        seed: 103701477239,
+    };
+    // The application stops what the speech was over; the next response comes on its own.
+    let script = [
+        Wait(104725),
+        Speak,
+        CreateResponse,
+        Wait(130079),
+        Reply(vec![20]),
+        DrainLate(65268),
+        Speak,
+        Wait(377938),
+        Interrupt,
+        StallModel(263),
+    ];
+    let told = play(setup, &script);
+    assert_eq!(count(&told, CANCEL), 0);
 }

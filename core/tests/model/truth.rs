@@ -295,6 +295,9 @@ impl Truth {
             Told::Delta { clip, known } => {
                 let response = server.clips[clip].response;
                 self.is_late = self.dead.contains(&response);
+                if self.is_late && self.is_new_part_of_cut(server, clip) {
+                    self.must_cut.push(clip);
+                }
                 if !self.is_late && self.is_ready {
                     let from = server.clips[clip].line.len();
                     let count = server.clips[clip].receive(known);
@@ -369,6 +372,16 @@ impl Truth {
             }
             Told::Transcript(_, true) | Told::ToolCall(_) | Told::Other => {}
         }
+    }
+
+    /// Whether nothing of the part has reached the Bridge before, and its item was truncated in an
+    /// earlier part, so that it stays.
+    fn is_new_part_of_cut(&self, server: &Server, clip: usize) -> bool {
+        let Clip { item, part, .. } = server.clips[clip];
+        let is_here = server.items[item].session == server.session;
+        let mut earlier = self.cuts.keys().filter(|cut| cut.0 == item);
+        let is_cut = earlier.clone().count() > 0 && earlier.all(|cut| cut.1 < part);
+        is_here && is_cut && server.clips[clip].received_ms() == 0
     }
 
     fn finish(&mut self, server: &mut Server, clip: usize) {

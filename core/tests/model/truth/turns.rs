@@ -97,6 +97,21 @@ impl Truth {
         }
     }
 
+    /// Speech that has lasted long enough is a turn, also if nothing is left that it could stop: then
+    /// nothing is told, and what begins later begins after it.
+    fn decide_silently(&mut self, server: &Server) {
+        let Stops::AfterSpeech(time) = self.setup.stops else {
+            return;
+        };
+        if self.cause != Cause::Timer || !self.is_idle(server) {
+            return;
+        }
+        let decided = ms(time) + SILENCE;
+        for turn in &mut self.turns {
+            turn.is_in_doubt &= turn.ended.is_some() || self.now < turn.started + decided;
+        }
+    }
+
     /// A hold ends in time, and decides what it was for.
     pub(super) fn check_hold(&mut self, server: &mut Server) -> Result<(), String> {
         let is_measured = matches!(self.setup.stops, Stops::AfterSpeech(_));
@@ -106,6 +121,7 @@ impl Truth {
                 .retain(|turn| !turn.is_in_doubt || turn.ended.is_none());
         }
         let Some(since) = self.held_since else {
+            self.decide_silently(server);
             return Ok(());
         };
         let doubts = self.turns.iter().filter(|turn| turn.is_in_doubt);

@@ -55,7 +55,8 @@ impl Hold {
             turn.item = item.or(turn.item);
             return;
         }
-        self.turns.rotate_right(1);
+        let free = self.turns.iter().position(Option::is_none);
+        self.turns[..=free.unwrap_or(MAX_TURNS - 1)].rotate_right(1);
         self.turns[0] = Some(Turn {
             item,
             started: now,

@@ -11,17 +11,24 @@ fn row(name: &str, played: &Played, last: &str) {
     let stats = played.jitter.stats();
     let (mean, most) = delays(&played.pulls);
     let percent = stats.concealed_samples as f64 / stats.out_samples as f64 * 100.0;
-    println!(
+    tell(&format!(
         "//! | {name} | {percent:.2} % | {mean:.0} / {most:.0} ms | {} | {} | {} | {last} |",
         stats.late_samples / 8,
         stats.lost_samples / 8,
         stats.cut_samples / 8,
-    );
+    ));
+}
+
+/// Prints a row, which has to be in the documentation as it is here.
+fn tell(row: &str) {
+    println!("{row}");
+    let docs = include_str!("../../src/jitter.rs");
+    assert!(docs.contains(row), "not in the documentation: {row}");
 }
 
 /// Prints it: `cargo test -p trunkline --test jitter figures -- --nocapture`.
 #[test]
-fn the_figures_of_every_trace_are_printed_as_a_table() {
+fn the_figures_of_every_trace_are_those_documented() {
     println!(
         "//! | trace | concealed | delay, mean / most | late ms | lost ms | cut ms | besides |"
     );
@@ -75,11 +82,11 @@ fn the_figures_of_every_trace_are_printed_as_a_table() {
         let (jitter, worst) = drift(ppm);
         let stats = jitter.stats();
         let percent = stats.concealed_samples as f64 / stats.out_samples as f64 * 100.0;
-        println!(
+        tell(&format!(
             "//! | {ppm:+} ppm for 24 h | {percent:.3} % | | {} | {} | {} | ≤ {worst:.0} ms from target |",
             stats.late_samples / 8,
             stats.lost_samples / 8,
             stats.cut_samples / 8,
-        );
+        ));
     }
 }

@@ -38,6 +38,7 @@
 //! | deltas, marks and the end of the response during a hold | [`what_comes_during_a_hold`] |
 //! | a response that begins after speech over nothing was long enough | [`a_response_that_begins_after_speech_was_long_enough`] |
 //! | two bursts of speech, one hold | [`two_bursts_in_one_hold`] |
+//! | more turns in doubt than are remembered | [`of_four_turns_in_doubt_the_oldest_is_none_any_more`] |
 //! | a voice heard here that the model hears, too, and one that it does not | [`a_voice_heard_here`] |
 
 use super::{
@@ -627,6 +628,24 @@ fn a_false_barge_in_without_words() {
         assert_eq!(count(&told, "PlaybackResumed"), 1);
         assert_eq!(count(&told, "ItemHeard"), 1);
         assert_eq!(count(&told, CREATE), 0);
+    }
+}
+
+#[test]
+fn of_four_turns_in_doubt_the_oldest_is_none_any_more() {
+    let setup = Setup {
+        stops: Stops::OnTranscript,
+        ..Setup::default()
+    };
+    for (turns, is_confirmed) in [(3, true), (4, false)] {
+        let mut script = vec![Reply(vec![2_000]), Wait(400 * MS)];
+        for _ in 0..turns {
+            script.extend([Speak, Wait(20 * MS), Fall, Wait(20 * MS)]);
+        }
+        // The first turn's.
+        script.extend([Transcript(Words::Some), Wait(100 * MS)]);
+        let told = play(setup.clone(), &script);
+        assert_eq!(!transaction(&told).is_empty(), is_confirmed, "{turns}");
     }
 }
 

@@ -327,7 +327,7 @@ impl Truth {
                         turn.item = item;
                         turn.is_unclear |= is_idle;
                     }
-                    None => self.turns.push(Turn {
+                    None => self.turn_began(Turn {
                         item,
                         started: self.now,
                         ended: None,

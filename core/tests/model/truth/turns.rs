@@ -30,6 +30,15 @@ impl Truth {
         }
     }
 
+    /// A turn that may be one; of more than three in doubt, the oldest is none any more.
+    pub(super) fn turn_began(&mut self, turn: Turn) {
+        self.turns.push(turn);
+        let mut doubts = (0..self.turns.len()).filter(|&n| self.turns[n].is_in_doubt);
+        if let (Some(oldest), Some(_)) = (doubts.next(), doubts.nth(2)) {
+            self.turns.remove(oldest);
+        }
+    }
+
     /// The end of a turn that is one, where the server does not answer by itself.
     pub(super) fn turn_ended(&mut self) {
         if self.setup.creates && self.setup.stops.is_confirmed() {

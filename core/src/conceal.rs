@@ -44,7 +44,8 @@ use source::{BLOCK, Source};
 /// The substitute is the voice's last pitch period, repeated: its excitation runs through its
 /// spectrum (linear prediction), which starts from the samples played last, so there is no step. It
 /// fades, the faster the less it resembles itself, and is digital silence after [`Self::FADE`]
-/// samples at the latest. Where audio arrives again, both are cross-faded over 2.5 ms.
+/// samples at the latest, unless [made with](Self::with_fade) another fade. Where audio arrives
+/// again, both are cross-faded over 2.5 ms.
 ///
 /// State: the last 64 ms that were played, and the substitute's; no allocation.
 #[derive(Clone, Debug)]

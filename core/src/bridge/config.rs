@@ -32,7 +32,8 @@ pub struct Config {
     pub max_gap: Duration,
     /// Without media for so long in the caller's turn, the voice is faded out and the model is fed
     /// silence, so that the turn can end. Should the audio come after all, the time fed is made up
-    /// for by cutting pitch periods and pauses. Default: 750 ms.
+    /// for by cutting pitch periods and pauses; of packets shorter than Twilio's 20 ms, pauses only.
+    /// Default: 750 ms.
     pub stall_timeout: Duration,
     /// Longest message accepted from the carrier, in bytes. Default: 64 KiB.
     pub max_twilio_len: usize,

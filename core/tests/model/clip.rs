@@ -19,7 +19,7 @@ pub(crate) struct Clip {
     held_back: String,
     chars: usize,
     /// Bytes that have reached the Bridge and were to be played.
-    received: usize,
+    pub(crate) received: usize,
     /// What the caller is to hear, as far as it has reached the Bridge.
     pub(crate) line: Vec<u8>,
     down: Option<Downsampler>,
@@ -137,7 +137,8 @@ impl Clip {
 
     /// The Bridge still has to keep books on it.
     pub(crate) fn is_open(&self) -> bool {
-        !(self.is_over || self.is_finished && self.proven == self.line.len())
+        let is_received = self.is_finished && self.received == self.made;
+        !(self.is_over || is_received && self.proven == self.line.len())
     }
 
     fn milliseconds(&self, bytes: usize) -> u64 {

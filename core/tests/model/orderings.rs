@@ -38,6 +38,7 @@
 //! | deltas, marks and the end of the response during a hold | [`what_comes_during_a_hold`] |
 //! | a response that begins after speech over nothing was long enough | [`a_response_that_begins_after_speech_was_long_enough`] |
 //! | two bursts of speech, one hold | [`two_bursts_in_one_hold`] |
+//! | many answers on their way when the application interrupts | [`many_answers_on_their_way_when_the_application_interrupts`] |
 //! | more turns in doubt than are remembered | [`of_four_turns_in_doubt_the_oldest_is_none_any_more`] |
 //! | a voice heard here that the model hears, too, and one that it does not | [`a_voice_heard_here`] |
 
@@ -629,6 +630,25 @@ fn a_false_barge_in_without_words() {
         assert_eq!(count(&told, "ItemHeard"), 1);
         assert_eq!(count(&told, CREATE), 0);
     }
+}
+
+#[test]
+fn many_answers_on_their_way_when_the_application_interrupts() {
+    let setup = Setup {
+        stops: Stops::Never,
+        is_under_way: true,
+        pcm: true,
+        capacity: 60_000,
+        delays: [0; 4],
+        ..Setup::default()
+    };
+    let mut script = Vec::new();
+    for _ in 0..24 {
+        script.extend([Reply(vec![198, 20]), Interrupt]);
+    }
+    script.push(Wait(4_000 * MS));
+    let told = play(setup, &script);
+    assert!(count(&told, "ItemHeard") >= 2);
 }
 
 #[test]

@@ -466,7 +466,7 @@ impl Truth {
         }
         self.dead.clone_from(&self.known);
         for clip in &mut server.clips {
-            clip.is_over = true;
+            clip.is_over |= clip.received > 0 || self.dead.contains(&clip.response);
         }
         self.line.clear();
         self.line_len = 0;

@@ -19,7 +19,7 @@
 //! # How long audio is held
 //!
 //! Of each packet the buffer notes how far its clock, the samples pulled so far, was ahead of the
-//! time stamp. The least such offset of the last 6 s is an undisturbed network's; what the greatest
+//! time stamp. The least such offset of the last 6 s of packets is an undisturbed network's; what the greatest
 //! exceeds it by is the [target delay](JitterBuffer::target_delay). A clean network thus has a target
 //! of 0, and a packet waits for nothing but the next pull.
 //!

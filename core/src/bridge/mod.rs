@@ -62,7 +62,6 @@
 //! | gaps in the caller's audio that wait for a packet out of order | 100 ms, 4 gaps | concealed; what comes later is late | `Stats::concealed_samples`, `late_samples` | `bridge/line` |
 //! | the caller's turns that are in doubt ([`BargeIn`]) | the last 3 | the oldest is a turn no more | | `bridge/hold` |
 //! | playback held until they are decided | 10 s; while it lasts nothing is sent ahead | it goes on | `Stats::holds`, `false_barge_ins` | `bridge/hold` |
-//! | caller's audio held back for a gap | 100 ms; 4 gaps | the gap is concealed | `Stats::concealed_samples`, `lost_samples` | `bridge/line` |
 //! | silence for gaps, and for media that has stopped | `Config::max_gap`; 8 s after the last media | a new start of the time line; no more is fed | `Stats::concealed_samples`, `stall_samples` | `hostile`, `bridge/limits`, `bridge/line` |
 //! | what a [flight recorder](crate::flight) holds | the caller's buffer | the recording ends, the call goes on | [`missed_inputs`](crate::FlightRecorder::missed_inputs) | `bounds`, `flight` |
 

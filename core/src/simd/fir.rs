@@ -51,18 +51,26 @@ fn sized<S: Simd, const LANES: usize, const R: usize>(
     gather(filter, old, new, &mut lanes);
     let mut base = 0;
     while base < groups {
-        // The last vectors may run over the groups, never over a block: both steps divide it up.
-        if groups - base > 2 * S::i32s::LEN {
-            block::<S, R, 4>(simd, filter, &lanes[base..], base, &mut rows);
-            base += 4 * S::i32s::LEN;
-        } else {
-            block::<S, R, 2>(simd, filter, &lanes[base..], base, &mut rows);
-            base += 2 * S::i32s::LEN;
-        }
+        base += match (groups - base).div_ceil(S::i32s::LEN) {
+            5.. if R == 1 && S::i32s::LEN >= 8 => {
+                block::<S, R, 10>(simd, filter, &lanes, base, &mut rows)
+            }
+            5.. if R == 2 && S::i32s::LEN == 16 => {
+                block::<S, R, 6>(simd, filter, &lanes, base, &mut rows)
+            }
+            3.. => block::<S, R, 4>(simd, filter, &lanes, base, &mut rows),
+            _ => block::<S, R, 2>(simd, filter, &lanes, base, &mut rows),
+        };
     }
     outputs(filter, &lanes, &rows, dst);
 }
 
+/// Computes `B` vectors of outputs from group `base` on; returns how many groups that is. The last
+/// vectors may run over the groups, never over [`BLOCK`]: whichever steps led there divide it up.
+///
+/// An accumulation has to wait for the one before into the same vector, by four cycles where it is
+/// one instruction, of which two can begin in each: so there are eight vectors of sums at least
+/// where registers allow.
 #[inline(always)]
 fn block<S: Simd, const R: usize, const B: usize>(
     simd: S,
@@ -70,7 +78,8 @@ fn block<S: Simd, const R: usize, const B: usize>(
     lanes: &[i32],
     base: usize,
     rows: &mut [[i16; BLOCK]; R],
-) {
+) -> usize {
+    let lanes = &lanes[base..];
     let mut sums = [[S::i32s::splat(simd, filter.rounding()); B]; R];
     accumulate(simd, &filter.fine, lanes, &mut sums);
     for row in &mut sums {
@@ -89,6 +98,7 @@ fn block<S: Simd, const R: usize, const B: usize>(
             at += 2 * S::i32s::LEN;
         }
     }
+    B * S::i32s::LEN
 }
 
 /// Adds a pass to `B` vectors of sums for each row.

@@ -4,9 +4,9 @@
 //! code in [`crate::base64`], which also does what is left over here.
 
 use fearless_simd::prelude::*;
-use fearless_simd::{Simd, dispatch, i16x8, i16x16, u8x16, u8x32, u16x16, u32x8};
+use fearless_simd::{Simd, dispatch, i16x8, i16x16, i16x32, u8x16, u8x32, u8x64, u16x16, u32x8};
 
-use super::Level;
+use super::{Level, has_shuffle};
 use crate::base64::{ALPHABET, NONE, SEXTETS};
 
 /// Encodes as many whole groups of `src` as fit the vectors to the start of `dst`, which has room
@@ -40,16 +40,17 @@ pub fn decode(level: Level, src: &[u8], dst: &mut [u8]) -> usize {
     }
 }
 
-/// SSE2 has no shuffle by index: emulated, it costs more than the scalar code.
-fn has_shuffle(level: Level) -> bool {
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    return level.as_sse4_2().is_some();
-    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-    return !level.is_fallback();
-}
-
 /// Bytes in memory, whatever they are there.
-trait Memory {
+pub(super) trait Memory {
+    /// Groups that whole elements make.
+    const GROUPS: usize;
+
+    /// How many they are.
+    fn len_bytes(&self) -> usize;
+
+    /// The 64 bytes from `start`, if there are as many.
+    fn whole<S: Simd>(&self, simd: S, start: usize) -> Option<u8x64<S>>;
+
     /// The 16 bytes from `start` and the 16 from 12 bytes further, if there are as many.
     fn pair<S: Simd>(&self, simd: S, start: usize) -> Option<u8x32<S>>;
 
@@ -58,6 +59,19 @@ trait Memory {
 }
 
 impl Memory for [u8] {
+    const GROUPS: usize = 1;
+
+    #[inline(always)]
+    fn len_bytes(&self) -> usize {
+        self.len()
+    }
+
+    #[inline(always)]
+    fn whole<S: Simd>(&self, simd: S, start: usize) -> Option<u8x64<S>> {
+        let bytes = self.get(start..)?.first_chunk::<64>()?;
+        Some(u8x64::from_slice(simd, bytes))
+    }
+
     #[inline(always)]
     fn pair<S: Simd>(&self, simd: S, start: usize) -> Option<u8x32<S>> {
         let bytes = self.get(start..)?.first_chunk::<28>()?;
@@ -73,6 +87,19 @@ impl Memory for [u8] {
 }
 
 impl Memory for [i16] {
+    const GROUPS: usize = 2;
+
+    #[inline(always)]
+    fn len_bytes(&self) -> usize {
+        2 * self.len()
+    }
+
+    #[inline(always)]
+    fn whole<S: Simd>(&self, simd: S, start: usize) -> Option<u8x64<S>> {
+        let samples = self.get(start / 2..)?.first_chunk::<32>()?;
+        Some(i16x32::from_slice(simd, samples).bitcast())
+    }
+
     #[inline(always)]
     fn pair<S: Simd>(&self, simd: S, start: usize) -> Option<u8x32<S>> {
         let samples = self.get(start / 2..)?.first_chunk::<14>()?;
@@ -93,7 +120,11 @@ impl Memory for [i16] {
 #[inline(always)]
 fn encode_with<S: Simd, M: Memory + ?Sized>(simd: S, src: &M, dst: &mut [u8]) -> usize {
     let mut read = 0;
-    let mut written = 0;
+    #[cfg(target_arch = "x86_64")]
+    if let Some(avx512) = simd.level().as_avx512() {
+        read = super::vbmi::encode(avx512, src, dst);
+    }
+    let mut written = read / 3 * 4;
     // Two halves of 12 bytes, each loaded with the 4 bytes behind it.
     while let (Some(bytes), Some(to)) = (
         src.pair(simd, read),
@@ -139,6 +170,10 @@ fn encode_block<S: Simd>(simd: S, bytes: u8x32<S>) -> u8x32<S> {
 
 #[inline(always)]
 fn decode_with<S: Simd>(simd: S, src: &[u8], dst: &mut [u8]) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if let (Some(avx512), 64..) = (simd.level().as_avx512(), src.len()) {
+        return super::vbmi::decode(avx512, src, dst);
+    }
     let mut read = 0;
     let mut written = 0;
     // Two halves of 12 bytes, each stored with 4 bytes behind it that the next overwrites.

@@ -6,7 +6,7 @@
 use fearless_simd::prelude::*;
 use fearless_simd::{Simd, dispatch};
 
-use super::Level;
+use super::{Aligned, Level};
 use crate::resample::filter::{BLOCK, Filter, MAX_STREAMS, Pass, Run, STREAM, unpack};
 
 /// Filters whole groups. `old` is the history and the samples of a group begun; `new` completes
@@ -45,24 +45,24 @@ fn sized<S: Simd, const LANES: usize, const R: usize>(
     new: &[i16],
     dst: &mut [i16],
 ) {
-    let mut lanes = [0; LANES];
-    let mut rows = [[0; BLOCK]; R];
+    let Aligned(lanes) = &mut Aligned([0; LANES]);
+    let rows = &mut [[0; BLOCK]; R];
     let groups = dst.len() / filter.group_out;
-    gather(filter, old, new, &mut lanes);
+    gather(filter, old, new, lanes);
     let mut base = 0;
     while base < groups {
         base += match (groups - base).div_ceil(S::i32s::LEN) {
             5.. if R == 1 && S::i32s::LEN >= 8 => {
-                block::<S, R, 10>(simd, filter, &lanes, base, &mut rows)
+                block::<S, R, 10>(simd, filter, lanes, base, rows)
             }
             5.. if R == 2 && S::i32s::LEN == 16 => {
-                block::<S, R, 6>(simd, filter, &lanes, base, &mut rows)
+                block::<S, R, 6>(simd, filter, lanes, base, rows)
             }
-            3.. => block::<S, R, 4>(simd, filter, &lanes, base, &mut rows),
-            _ => block::<S, R, 2>(simd, filter, &lanes, base, &mut rows),
+            3.. => block::<S, R, 4>(simd, filter, lanes, base, rows),
+            _ => block::<S, R, 2>(simd, filter, lanes, base, rows),
         };
     }
-    outputs(filter, &lanes, &rows, dst);
+    outputs(filter, lanes, rows, dst);
 }
 
 /// Computes `B` vectors of outputs from group `base` on; returns how many groups that is. The last

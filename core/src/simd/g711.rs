@@ -7,12 +7,12 @@
 use fearless_simd::prelude::*;
 use fearless_simd::{Simd, dispatch};
 
-use super::Level;
+use super::{Level, has_shuffle};
 use crate::g711::{Variant, alaw, mulaw};
 
 /// Decodes `src` into `dst`, which is as long.
 pub fn decode_mulaw(level: Level, src: &[u8], dst: &mut [i16]) {
-    if lacks_shuffle(level) || src.len() < MIN_LEN {
+    if !has_shuffle(level) || src.len() < MIN_LEN {
         scalar::decode_mulaw(src, dst);
     } else {
         dispatch!(level, simd => decode::<_, false>(simd, src, dst));
@@ -21,7 +21,7 @@ pub fn decode_mulaw(level: Level, src: &[u8], dst: &mut [i16]) {
 
 /// Decodes `src` into `dst`, which is as long.
 pub fn decode_alaw(level: Level, src: &[u8], dst: &mut [i16]) {
-    if lacks_shuffle(level) || src.len() < MIN_LEN {
+    if !has_shuffle(level) || src.len() < MIN_LEN {
         scalar::decode_alaw(src, dst);
     } else {
         dispatch!(level, simd => decode::<_, true>(simd, src, dst));
@@ -170,14 +170,6 @@ fn multiply<S: Simd, const ALAW: bool>(simd: S, mantissa: S::i16s, power: S::i16
 #[inline(always)]
 fn shuffle<S: Simd>(simd: S, table: [u8; 16], indices: S::u8s) -> S::u8s {
     S::u8s::block_splat(table.simd_into(simd)).swizzle_dyn_within_blocks(indices)
-}
-
-/// Whether a byte shuffle would be done byte by byte, slower than the tables.
-fn lacks_shuffle(level: Level) -> bool {
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    return level.as_sse4_2().is_none();
-    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-    level.is_fallback()
 }
 
 /// Low and high bytes of `2^segment`, negative for the upper eight.

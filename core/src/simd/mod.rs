@@ -16,11 +16,28 @@ pub mod base64;
 pub(crate) mod fir;
 pub mod g711;
 pub mod scan;
+pub mod text;
+#[cfg(target_arch = "x86_64")]
+mod vbmi;
 
 /// The best level of this machine; without `std`, the best one the build may rely on.
 pub(crate) fn detect() -> Level {
     // `try_detect` caches; only its first call asks the CPU, which is slow on virtual machines.
     Level::try_detect().unwrap_or(Level::baseline())
+}
+
+/// A buffer that begins where a line of the cache does, so that the widest vectors in it cross none.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub(crate) struct Aligned<T>(pub(crate) T);
+
+/// Whether bytes can be shuffled by index. SSE2 cannot: emulated byte by byte, it costs more than
+/// scalar code.
+fn has_shuffle(level: Level) -> bool {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    return level.as_sse4_2().is_some();
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+    return !level.is_fallback();
 }
 
 /// Every level this machine can run, scalar first.

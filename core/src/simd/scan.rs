@@ -1,7 +1,7 @@
 //! Where a run of plain string bytes ends: the inner loop of the JSON scanner.
 
 use fearless_simd::prelude::*;
-use fearless_simd::{Simd, dispatch, u8x64};
+use fearless_simd::{Simd, dispatch, mask8x64, u8x64};
 
 use super::Level;
 
@@ -32,11 +32,15 @@ pub fn stops_at(level: Level, block: &[u8; BLOCK]) -> u64 {
 
 #[inline(always)]
 fn stops_with<S: Simd>(simd: S, block: &[u8; BLOCK]) -> u64 {
+    stops_in(simd, block).to_bitmask()
+}
+
+#[inline(always)]
+fn stops_in<S: Simd>(simd: S, block: &[u8; BLOCK]) -> mask8x64<S> {
     let bytes = u8x64::from_slice(simd, block);
-    let stops = bytes.simd_eq(u8x64::splat(simd, b'"'))
+    bytes.simd_eq(u8x64::splat(simd, b'"'))
         | bytes.simd_eq(u8x64::splat(simd, b'\\'))
-        | bytes.simd_lt(u8x64::splat(simd, 0x20));
-    stops.to_bitmask()
+        | bytes.simd_lt(u8x64::splat(simd, 0x20))
 }
 
 /// Bytes from the start of `bytes` in whole blocks that have no stop.
@@ -64,6 +68,73 @@ fn stopped_with<S: Simd>(simd: S, blocks: &[[u8; BLOCK]]) -> Option<usize> {
         }
     }
     None
+}
+
+/// Whether `text` begins like `head` and ends like `tail`, and all between has no stop. A byte is like
+/// a pattern's if both are the same; 0 in the pattern stands for any that is no stop.
+pub(crate) fn is_like(text: &[u8], head: &[[u8; BLOCK]], tail: &[u8; BLOCK]) -> bool {
+    is_like_at(super::detect(), text, head, tail)
+}
+
+/// `is_like` on this level.
+pub fn is_like_at(level: Level, text: &[u8], head: &[[u8; BLOCK]], tail: &[u8; BLOCK]) -> bool {
+    let Some((before, last)) = text.split_last_chunk() else {
+        return false;
+    };
+    let Some((first, middle)) = before.split_at_checked(head.as_flattened().len()) else {
+        return false;
+    };
+    let (first, _) = first.as_chunks();
+    if level.is_fallback() {
+        let alike = |(text, pattern): (&[u8; BLOCK], &[u8; BLOCK])| {
+            let mut bytes = text.iter().zip(pattern);
+            bytes.all(|(&byte, &like)| match like {
+                0 => !is_stop(byte),
+                _ => byte == like,
+            })
+        };
+        first.iter().zip(head).all(alike)
+            && alike((last, tail))
+            && !middle.iter().copied().any(is_stop)
+    } else {
+        dispatch!(level, simd => is_like_with(simd, (first, middle, last), head, tail))
+    }
+}
+
+#[inline(always)]
+fn is_like_with<S: Simd>(
+    simd: S,
+    (first, middle, last): (&[[u8; BLOCK]], &[u8], &[u8; BLOCK]),
+    head: &[[u8; BLOCK]],
+    tail: &[u8; BLOCK],
+) -> bool {
+    let mut wrong = unlike(simd, last, tail);
+    for (block, pattern) in first.iter().zip(head) {
+        wrong |= unlike(simd, block, pattern);
+    }
+    let (blocks, rest) = middle.as_chunks();
+    for block in blocks {
+        wrong |= stops_in(simd, block);
+    }
+    if let (false, Some(block)) = (rest.is_empty(), middle.last_chunk()) {
+        wrong |= stops_in(simd, block);
+    } else if rest.iter().copied().any(is_stop) {
+        return false;
+    }
+    !wrong.any_true()
+}
+
+/// Set for each byte that is not like the pattern's.
+#[inline(always)]
+fn unlike<S: Simd>(simd: S, block: &[u8; BLOCK], pattern: &[u8; BLOCK]) -> mask8x64<S> {
+    let bytes = u8x64::from_slice(simd, block);
+    let pattern = u8x64::from_slice(simd, pattern);
+    let is_open = pattern.simd_eq(u8x64::splat(simd, 0));
+    (stops_in(simd, block) & is_open) | !(bytes.simd_eq(pattern) | is_open)
+}
+
+fn is_stop(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 /// What [`stops`] computes, eight bytes at a time.
@@ -103,8 +174,7 @@ mod tests {
                 for byte in 0..=255 {
                     let mut block = [b'a'; BLOCK];
                     block[lane] = byte;
-                    let is_stop = byte < 0x20 || byte == b'"' || byte == b'\\';
-                    let expected = u64::from(is_stop) << lane;
+                    let expected = u64::from(is_stop(byte)) << lane;
                     assert_eq!(stops_at(level, &block), expected, "{level:?} {lane} {byte}");
                 }
             }
@@ -126,6 +196,38 @@ mod tests {
                         "{level:?} {len} {stop}"
                     );
                     bytes[stop] = b'a';
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_is_like_a_pattern_in_the_same_places_on_every_level() {
+        let mut head = [[b'h'; BLOCK]; 2];
+        let mut tail = [b't'; BLOCK];
+        head[1][7..20].fill(0);
+        head[1][50..].fill(0);
+        tail[..9].fill(0);
+        for middle in [0, 1, 63, 64, 65, 150] {
+            let text = [&[b'h'; 128][..], &vec![b'm'; middle], &[b't'; 64]].concat();
+            for level in levels() {
+                assert!(is_like_at(level, &text, &head, &tail), "{level:?} {middle}");
+                assert!(!is_like_at(level, &text[..191], &head, &tail));
+            }
+            for at in 0..text.len() {
+                let pattern = match at {
+                    0..128 => head.as_flattened()[at],
+                    _ => at.checked_sub(128 + middle).map_or(0, |at| tail[at]),
+                };
+                for byte in [b'h', b'm', b't', b'"', b'\\', 0x1F, 0x20, 0x80, 0] {
+                    let mut text = text.clone();
+                    text[at] = byte;
+                    let expected = byte == pattern && pattern != 0
+                        || pattern == 0 && byte >= 0x20 && byte != b'"' && byte != b'\\';
+                    for level in levels() {
+                        let is_like = is_like_at(level, &text, &head, &tail);
+                        assert_eq!(is_like, expected, "{level:?} {middle} {at} {byte:#04x}");
+                    }
                 }
             }
         }

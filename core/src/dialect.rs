@@ -9,6 +9,7 @@
 mod carrier;
 mod model;
 
+pub use crate::json::Shape;
 pub use carrier::{Carrier, CarrierCommand, CarrierEvent, CarrierMessage, Track};
 pub use model::{
     AudioFormat, Model, ModelCommand, ModelEvent, ResponseStatus, Role, SessionState, Speaker,

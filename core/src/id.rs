@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{Error, JsonStr};
+use crate::{Error, JsonStr, simd::text::ascii};
 
 /// Up to `N` ASCII characters, written with `write!`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,33 @@ impl<const N: usize> Ascii<N> {
 
     pub(crate) fn as_str(&self) -> &str {
         // Only ASCII was written, so the fallback is never taken.
-        core::str::from_utf8(self.bytes()).unwrap_or_default()
+        ascii(self.bytes()).unwrap_or_default()
+    }
+
+    /// Appends `number` in decimal, as `write!` does, without its machinery; `None` if it has no room.
+    pub(crate) fn push_number(&mut self, number: u64) -> Option<()> {
+        let mut digits = [0; 20];
+        let mut left = number;
+        let mut at = digits.len();
+        loop {
+            at -= 1;
+            *digits.get_mut(at)? = b'0' + (left % 10) as u8;
+            left /= 10;
+            if left == 0 {
+                break;
+            }
+        }
+        self.push(ascii(digits.get(at..)?)?)
+    }
+
+    /// Appends `text`; `None` if it has no room or is not ASCII.
+    pub(crate) fn push(&mut self, text: &str) -> Option<()> {
+        let start = usize::from(self.len);
+        let end = start + text.len();
+        let dst = self.bytes.get_mut(start..end).filter(|_| text.is_ascii())?;
+        dst.copy_from_slice(text.as_bytes());
+        self.len = end as u8;
+        Some(())
     }
 
     fn bytes(&self) -> &[u8] {
@@ -33,16 +59,7 @@ impl<const N: usize> Ascii<N> {
 
 impl<const N: usize> fmt::Write for Ascii<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let start = usize::from(self.len);
-        let end = start + text.len();
-        let dst = self
-            .bytes
-            .get_mut(start..end)
-            .filter(|_| text.is_ascii())
-            .ok_or(fmt::Error)?;
-        dst.copy_from_slice(text.as_bytes());
-        self.len = end as u8;
-        Ok(())
+        self.push(text).ok_or(fmt::Error)
     }
 }
 
@@ -65,10 +82,9 @@ impl Id {
     /// # Errors
     /// [`Error::InvalidField`] with `name` for an empty, too long or not plain id.
     pub(crate) fn new(id: &str, name: &'static str) -> Result<Self, Error> {
-        let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
         let mut text = Ascii::EMPTY;
         match fmt::Write::write_str(&mut text, id) {
-            Ok(()) if !id.is_empty() && id.bytes().all(is_plain) => Ok(Self(text)),
+            Ok(()) if is_plain(id) => Ok(Self(text)),
             _ => Err(Error::InvalidField { name }),
         }
     }
@@ -92,4 +108,19 @@ impl Id {
     pub(crate) fn is(&self, other: &str) -> bool {
         *self.0.bytes() == *other.as_bytes()
     }
+
+    /// Whether this is the id that `other` stands for.
+    pub(crate) fn is_json(&self, other: JsonStr<'_>) -> bool {
+        match other.as_plain() {
+            Some(plain) => self.is(plain),
+            None => other == *self.as_str(),
+        }
+    }
+}
+
+/// Whether `id` is not empty and only of visible ASCII characters that JSON would not escape.
+pub(crate) fn is_plain(id: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() & (byte != b'"') & (byte != b'\\');
+    // Without a way out in between, so that it can be done in vectors.
+    !id.is_empty() && id.bytes().fold(true, |all, byte| all & plain(byte))
 }

@@ -6,6 +6,7 @@
 //! objects are refused.
 
 mod scan;
+mod shape;
 mod string;
 mod write;
 
@@ -14,6 +15,7 @@ use core::fmt;
 use crate::Error;
 
 pub(crate) use scan::Scanner;
+pub use shape::Shape;
 pub use string::JsonStr;
 pub(crate) use string::NameBuf;
 pub(crate) use write::{Writer, render};
@@ -196,13 +198,13 @@ impl<'a> Value<'a> {
     }
 
     /// The integer that must be here.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn integer(self, name: &'static str) -> Result<u64, Error> {
         self.as_integer().ok_or_else(|| self.refused(name))
     }
 
     /// The integer that may be here; `null` is as good as nothing.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn optional_integer(self, name: &'static str) -> Result<Option<u64>, Error> {
         match self {
             Self::Absent | Self::Null => Ok(None),
@@ -245,11 +247,14 @@ impl<'a> Value<'a> {
     }
 
     /// An integer as a number or as a string of one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn as_integer(self) -> Option<u64> {
         match self {
             Self::Number(text) => parse_integer(text),
-            Self::String(string) => parse_integer(string.name(&mut [0; _])),
+            Self::String(string) => match string.as_plain() {
+                Some(plain) => parse_integer(plain),
+                None => parse_escaped_integer(string),
+            },
             _ => None,
         }
     }
@@ -281,6 +286,11 @@ fn parse_integer(text: &str) -> Option<u64> {
         value = push_digit(value, byte)?;
     }
     (!text.is_empty()).then_some(value)
+}
+
+#[cold]
+fn parse_escaped_integer(string: JsonStr<'_>) -> Option<u64> {
+    parse_integer(string.name(&mut [0; _]))
 }
 
 /// [`parse_integer`] for forms with a sign, a fraction or an exponent.

@@ -9,7 +9,7 @@ mod write;
 
 use crate::{
     Error,
-    dialect::{Model, ModelCommand, ModelEvent},
+    dialect::{Model, ModelCommand, ModelEvent, Shape},
 };
 
 pub use session::{Eagerness, NoiseReduction, SessionUpdate, TurnDetection};
@@ -25,6 +25,10 @@ pub struct OpenAiRealtime;
 impl Model for OpenAiRealtime {
     fn read<'a>(&self, text: &'a str) -> Result<ModelEvent<'a>, Error> {
         read::read(text)
+    }
+
+    fn read_next<'a>(&self, shape: &mut Shape, text: &'a str) -> Result<ModelEvent<'a>, Error> {
+        read::read_next(shape, text)
     }
 
     fn write(&self, command: ModelCommand<'_>, dst: &mut [u8]) -> Result<usize, Error> {

@@ -4,7 +4,8 @@
 
 use crate::{
     Error, JsonStr, RawJson, base64,
-    dialect::{Carrier, CarrierCommand, CarrierEvent, CarrierMessage, Track},
+    dialect::{Carrier, CarrierCommand, CarrierEvent, CarrierMessage, Shape, Track},
+    id::is_plain,
     json::{NameBuf, Scanner, Value, Writer, render},
 };
 
@@ -20,14 +21,20 @@ pub struct Twilio;
 
 impl Carrier for Twilio {
     fn read<'a>(&self, text: &'a str) -> Result<CarrierMessage<'a>, Error> {
-        let mut message = Message::default();
-        let mut scanner = Scanner::new(text);
-        if scanner.enter_object()? {
-            message.members(&mut scanner)?;
-        } else {
-            scanner.value()?;
+        Message::scan(text)?.into_carrier()
+    }
+
+    fn read_next<'a>(&self, shape: &mut Shape, text: &'a str) -> Result<CarrierMessage<'a>, Error> {
+        if shape.fits(text) {
+            let [track, timestamp, stream_sid, sequence_number, payload] =
+                [1, 2, 3, 4, 5].map(|index| shape.value(index, text));
+            let event = media(track, timestamp, payload)?;
+            return carrier_message(stream_sid, sequence_number, event);
         }
-        scanner.finish()?;
+        let message = Message::scan(text)?;
+        if message.event == Value::String(MEDIA) {
+            shape.learn(text, message.values(), FIXED_VALUES);
+        }
         message.into_carrier()
     }
 
@@ -37,7 +44,7 @@ impl Carrier for Twilio {
         command: CarrierCommand<'_>,
         dst: &mut [u8],
     ) -> Result<usize, Error> {
-        if !is_stream_sid(stream_sid.chars()) {
+        if !is_stream_sid(stream_sid) {
             return Err(Error::InvalidField { name: "streamSid" });
         }
         match command {
@@ -102,6 +109,30 @@ struct Media<'a> {
 }
 
 impl<'a> Message<'a> {
+    fn scan(text: &'a str) -> Result<Self, Error> {
+        let mut message = Self::default();
+        let mut scanner = Scanner::new(text);
+        if scanner.enter_object()? {
+            message.members(&mut scanner)?;
+        } else {
+            scanner.value()?;
+        }
+        scanner.finish()?;
+        Ok(message)
+    }
+
+    /// All that a `media` message says, its kind and whose voice it is first.
+    fn values(&self) -> [Value<'a>; 6] {
+        [
+            self.event,
+            self.media.track,
+            self.media.timestamp,
+            self.stream_sid,
+            self.sequence_number,
+            self.media.payload,
+        ]
+    }
+
     fn members(&mut self, scanner: &mut Scanner<'a>) -> Result<(), Error> {
         let mut buf: NameBuf = [0; _];
         while let Some(key) = scanner.next_key()? {
@@ -123,7 +154,7 @@ impl<'a> Message<'a> {
 
     fn into_carrier(self) -> Result<CarrierMessage<'a>, Error> {
         let kind = self.event.string("event")?;
-        let mut stream_sid = self.stream_sid.optional_string("streamSid")?;
+        let mut stream_sid = self.stream_sid;
         let event = match kind.name(&mut [0; _]) {
             "media" => self.media.into_event()?,
             "mark" => {
@@ -139,21 +170,30 @@ impl<'a> Message<'a> {
                 }
             }
             "start" => {
-                let (sid, event) = started(self.start.object("start")?, stream_sid)?;
-                stream_sid = Some(sid);
+                let outer_sid = stream_sid.optional_string("streamSid")?;
+                let (sid, event) = started(self.start.object("start")?, outer_sid)?;
+                stream_sid = Value::String(sid);
                 event
             }
             "connected" => CarrierEvent::Connected,
             "stop" => CarrierEvent::Stopped,
             _ => CarrierEvent::Other { kind },
         };
-        let sequence_number = self.sequence_number.optional_integer("sequenceNumber")?;
-        Ok(CarrierMessage {
-            stream_sid,
-            sequence_number,
-            event,
-        })
+        carrier_message(stream_sid, self.sequence_number, event)
     }
+}
+
+#[inline(always)]
+fn carrier_message<'a>(
+    stream_sid: Value<'a>,
+    sequence_number: Value<'a>,
+    event: CarrierEvent<'a>,
+) -> Result<CarrierMessage<'a>, Error> {
+    Ok(CarrierMessage {
+        stream_sid: stream_sid.optional_string("streamSid")?,
+        sequence_number: sequence_number.optional_integer("sequenceNumber")?,
+        event,
+    })
 }
 
 impl<'a> Media<'a> {
@@ -180,21 +220,30 @@ impl<'a> Media<'a> {
         if self.other != Value::Absent {
             self.other.object("media")?;
         }
-        let track = match self.track.string("media.track")?.name(&mut [0; _]) {
-            "inbound" => Track::Inbound,
-            "outbound" => Track::Outbound,
-            _ => {
-                return Err(Error::InvalidField {
-                    name: "media.track",
-                });
-            }
-        };
-        Ok(CarrierEvent::Media {
-            track,
-            timestamp_ms: self.timestamp.integer("media.timestamp")?,
-            payload: self.payload.string("media.payload")?,
-        })
+        media(self.track, self.timestamp, self.payload)
     }
+}
+
+#[inline(always)]
+fn media<'a>(
+    track: Value<'a>,
+    timestamp: Value<'a>,
+    payload: Value<'a>,
+) -> Result<CarrierEvent<'a>, Error> {
+    let track = match track.string("media.track")?.name(&mut [0; _]) {
+        "inbound" => Track::Inbound,
+        "outbound" => Track::Outbound,
+        _ => {
+            return Err(Error::InvalidField {
+                name: "media.track",
+            });
+        }
+    };
+    Ok(CarrierEvent::Media {
+        track,
+        timestamp_ms: timestamp.integer("media.timestamp")?,
+        payload: payload.string("media.payload")?,
+    })
 }
 
 /// The stream SID, which stands at the top of the message and in the object, and the event.
@@ -208,7 +257,9 @@ fn started<'a>(
     let stream_sid = outer_sid
         .or(inner_sid)
         .ok_or(Error::MissingField { name: "streamSid" })?;
-    if inner_sid.is_some_and(|inner| inner != stream_sid) || !is_stream_sid(stream_sid.chars()) {
+    let mut buf = [0; MAX_STREAM_SID];
+    let is_valid = stream_sid.copy_to(&mut buf).is_ok_and(is_stream_sid);
+    if inner_sid.is_some_and(|inner| inner != stream_sid) || !is_valid {
         return Err(Error::InvalidField { name: "streamSid" });
     }
     let [encoding, rate, channels] =
@@ -245,16 +296,14 @@ fn dtmf_digit(text: JsonStr<'_>) -> Result<char, Error> {
 }
 
 /// Whether Twilio could have given a stream this name, and [`Twilio`] can write it back.
-fn is_stream_sid(chars: impl Iterator<Item = char>) -> bool {
-    let mut len = 0;
-    for char in chars {
-        len += 1;
-        if len > MAX_STREAM_SID || !matches!(char, '!'..='~') || matches!(char, '"' | '\\') {
-            return false;
-        }
-    }
-    len > 0
+fn is_stream_sid(sid: &str) -> bool {
+    sid.len() <= MAX_STREAM_SID && is_plain(sid)
 }
+
+const MEDIA: JsonStr<'static> = JsonStr::plain("media");
+
+/// The first of [`Message::values`] that make a message what it is.
+const FIXED_VALUES: usize = 2;
 
 /// Characters; Twilio's have 34.
 const MAX_STREAM_SID: usize = 64;

@@ -3,13 +3,22 @@
 use serde_json::{Value, json};
 use trunkline::{
     Error,
-    dialect::{AudioFormat, Model, ModelEvent, SessionState, Usage},
+    dialect::{AudioFormat, Model, ModelEvent, SessionState, Shape, Usage},
     openai::OpenAiRealtime,
 };
 
 use crate::{json, twilio::optional};
 
 pub fn openai_message(data: &[u8]) {
+    // Line by line, each is read as if it were the first.
+    let mut shape = Shape::new();
+    for text in core::str::from_utf8(data).unwrap_or_default().lines() {
+        let next = OpenAiRealtime.read_next(&mut shape, text);
+        assert_eq!(
+            format!("{next:?}"),
+            format!("{:?}", OpenAiRealtime.read(text))
+        );
+    }
     let event = OpenAiRealtime.read_bytes(data);
     let is_invalid = matches!(event, Err(Error::InvalidJson { .. }));
     assert_eq!(is_invalid, !json::is_json(data), "{event:?}");

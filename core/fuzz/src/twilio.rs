@@ -5,13 +5,19 @@ use serde_json::{Value, json};
 use trunkline::{
     Error, RawJson,
     base64::decode_str,
-    dialect::{Carrier, CarrierCommand, CarrierEvent, CarrierMessage, Track},
+    dialect::{Carrier, CarrierCommand, CarrierEvent, CarrierMessage, Shape, Track},
     twilio::Twilio,
 };
 
 use crate::json;
 
 pub fn twilio_message(data: &[u8]) {
+    // Line by line, each is read as if it were the first.
+    let mut shape = Shape::new();
+    for text in core::str::from_utf8(data).unwrap_or_default().lines() {
+        let (next, plain) = (Twilio.read_next(&mut shape, text), Twilio.read(text));
+        assert_eq!(format!("{next:?}"), format!("{plain:?}"));
+    }
     let message = Twilio.read_bytes(data);
     let is_invalid = matches!(message, Err(Error::InvalidJson { .. }));
     assert_eq!(is_invalid, !json::is_json(data), "{message:?}");

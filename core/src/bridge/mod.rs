@@ -98,7 +98,7 @@ use self::{
 };
 use crate::{
     Error, RawJson, SessionUpdate, VoiceDetector,
-    dialect::{Carrier, Model, ModelCommand},
+    dialect::{Carrier, Model, ModelCommand, Shape},
     id::Id,
     openai::OpenAiRealtime,
     playback::samples_to_duration,
@@ -113,6 +113,8 @@ pub struct Bridge<M = DefaultStorage, C = Twilio, D = OpenAiRealtime> {
     config: Config,
     carrier: C,
     model: D,
+    carrier_shape: Shape,
+    model_shape: Shape,
     storage: M,
     outbox: Records,
     /// Length of the request for a response that waits at the start of the storage.
@@ -188,6 +190,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             config,
             carrier,
             model,
+            carrier_shape: Shape::new(),
+            model_shape: Shape::new(),
             storage,
         })
     }
@@ -202,7 +206,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     /// go on: log the error, leave the message out.
     pub fn handle_twilio(&mut self, now: Duration, text: &str) -> Result<(), Error> {
         self.accept(now, text, self.config.max_twilio_len)?;
-        let message = self.carrier.read(text);
+        let message = self.carrier.read_next(&mut self.carrier_shape, text);
         let result = message.and_then(|message| self.carrier_message(message));
         // What had no effect needs no drain.
         self.is_drained = result.is_err();
@@ -217,7 +221,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     /// reports is an [`Event::ModelError`], not an error.
     pub fn handle_openai(&mut self, now: Duration, text: &str) -> Result<(), Error> {
         self.accept(now, text, self.config.max_openai_len)?;
-        let event = self.model.read(text);
+        let event = self.model.read_next(&mut self.model_shape, text);
         let result = event.and_then(|event| self.model_event(event));
         self.is_drained = result.is_err();
         result

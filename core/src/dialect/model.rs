@@ -1,3 +1,4 @@
+use super::Shape;
 use crate::{Error, JsonStr, RawJson, SessionUpdate, json::from_utf8};
 
 /// A realtime model's protocol: JSON text in, JSON text out.
@@ -8,6 +9,16 @@ pub trait Model {
     /// [`Error::InvalidJson`], [`Error::MissingField`], [`Error::InvalidField`]. An unknown kind of
     /// event is [`ModelEvent::Other`], not an error.
     fn read<'a>(&self, text: &'a str) -> Result<ModelEvent<'a>, Error>;
+
+    /// [`read`](Self::read) of the next event of many: sooner where `shape` has learned from an earlier
+    /// one what this one looks like, with the same result always.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn read_next<'a>(&self, shape: &mut Shape, text: &'a str) -> Result<ModelEvent<'a>, Error> {
+        let _ = shape;
+        self.read(text)
+    }
 
     /// [`read`](Self::read) for bytes that should be UTF-8.
     ///

@@ -47,10 +47,15 @@ impl<'a> JsonStr<'a> {
     }
 
     /// The empty string.
-    pub(crate) const EMPTY: JsonStr<'static> = JsonStr {
-        raw: "",
-        escapes: Escapes::None,
-    };
+    pub(crate) const EMPTY: JsonStr<'static> = JsonStr::plain("");
+
+    /// A text that needs no escapes.
+    pub(crate) const fn plain(raw: &'a str) -> Self {
+        Self {
+            raw,
+            escapes: Escapes::None,
+        }
+    }
 
     /// Writes `text` as a JSON string, quotes included, to the start of `dst`; returns the length
     /// in bytes. Only what must be escaped is (RFC 8259 §7): `"`, `\` and control characters.

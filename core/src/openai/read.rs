@@ -1,24 +1,29 @@
 use crate::{
     Error, JsonStr, RawJson,
-    dialect::{AudioFormat, ModelEvent, ResponseStatus, SessionState, Speaker, Usage},
+    dialect::{AudioFormat, ModelEvent, ResponseStatus, SessionState, Shape, Speaker, Usage},
     json::{NameBuf, Scanner, Value},
 };
 
 /// Reads one server event.
 pub(super) fn read(text: &str) -> Result<ModelEvent<'_>, Error> {
-    let mut members = Members::default();
-    let mut scanner = Scanner::new(text);
-    if scanner.enter_object()? {
-        members.read(&mut scanner)?;
-    } else {
-        scanner.value()?;
+    Members::scan(text)?.into_event()
+}
+
+/// [`read`], from what `shape` has learned if it can be.
+pub(super) fn read_next<'a>(shape: &mut Shape, text: &'a str) -> Result<ModelEvent<'a>, Error> {
+    if shape.fits(text) {
+        return audio_delta([1, 2, 3, 4].map(|index| shape.value(index, text)));
     }
-    scanner.finish()?;
-    members.into_event()
+    let members = Members::scan(text)?;
+    let event = members.into_event();
+    if let Ok(ModelEvent::AudioDelta { .. }) = event {
+        shape.learn(text, members.values(), FIXED_VALUES);
+    }
+    event
 }
 
 /// The members of an event, as far as they were met; which of them it needs is known at its end.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Members<'a> {
     kind: Value<'a>,
     response_id: Value<'a>,
@@ -36,6 +41,29 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
+    fn scan(text: &'a str) -> Result<Self, Error> {
+        let mut members = Self::default();
+        let mut scanner = Scanner::new(text);
+        if scanner.enter_object()? {
+            members.read(&mut scanner)?;
+        } else {
+            scanner.value()?;
+        }
+        scanner.finish()?;
+        Ok(members)
+    }
+
+    /// All that an audio delta says, its kind first.
+    fn values(&self) -> [Value<'a>; 5] {
+        [
+            self.kind,
+            self.response_id,
+            self.item_id,
+            self.content_index,
+            self.delta,
+        ]
+    }
+
     fn read(&mut self, scanner: &mut Scanner<'a>) -> Result<(), Error> {
         let mut buf: NameBuf = [0; _];
         let mut unknown = Value::Absent;
@@ -65,12 +93,10 @@ impl<'a> Members<'a> {
     fn into_event(self) -> Result<ModelEvent<'a>, Error> {
         let kind = self.kind.string("type")?;
         let event = match kind.name(&mut [0; _]) {
-            "response.output_audio.delta" | "response.audio.delta" => ModelEvent::AudioDelta {
-                response_id: self.response_id.string("response_id")?,
-                item_id: self.item_id.string("item_id")?,
-                content_index: self.content_index.index("content_index")?,
-                audio: self.delta.string("delta")?,
-            },
+            "response.output_audio.delta" | "response.audio.delta" => {
+                let [_, values @ ..] = self.values();
+                audio_delta(values)?
+            }
             "response.output_audio.done" | "response.audio.done" => ModelEvent::AudioDone {
                 response_id: self.response_id.string("response_id")?,
                 item_id: self.item_id.string("item_id")?,
@@ -168,6 +194,17 @@ impl<'a> Members<'a> {
                 .unwrap_or(JsonStr::EMPTY),
         }))
     }
+}
+
+#[inline(always)]
+fn audio_delta<'a>(values: [Value<'a>; 4]) -> Result<ModelEvent<'a>, Error> {
+    let [response_id, item_id, content_index, delta] = values;
+    Ok(ModelEvent::AudioDelta {
+        response_id: response_id.string("response_id")?,
+        item_id: item_id.string("item_id")?,
+        content_index: content_index.index("content_index")?,
+        audio: delta.string("delta")?,
+    })
 }
 
 fn response_created<'a>(response: RawJson<'a>) -> Result<ModelEvent<'a>, Error> {
@@ -348,6 +385,9 @@ fn truth(value: Value<'_>, name: &'static str) -> Result<Option<bool>, Error> {
         _ => Err(Error::InvalidField { name }),
     }
 }
+
+/// The first of [`Members::values`] that make an event what it is.
+const FIXED_VALUES: usize = 1;
 
 /// Hz; what PCM16 means where no rate is given.
 pub(super) const DEFAULT_PCM_RATE: u32 = 24_000;

@@ -7,7 +7,7 @@ use core::time::Duration;
 use trunkline::{
     Downsampler, Error, JsonStr, RawJson, Upsampler, VoiceDetector, alaw, base64,
     conceal::{Concealer, lengthen, shorten},
-    dialect::{Carrier, CarrierCommand, CarrierMessage, Model, ModelCommand, ModelEvent},
+    dialect::{Carrier, CarrierCommand, CarrierMessage, Model, ModelCommand, ModelEvent, Shape},
     jitter::{Inserted, JitterBuffer, Pulled},
     mulaw,
     openai::OpenAiRealtime,
@@ -77,6 +77,11 @@ exports! {
     fn text_twilio_read<'a>(text: &'a str) -> Result<CarrierMessage<'a>, Error> {
         Twilio.read(text)
     }
+    fn text_twilio_read_next<'a>(
+        shape: &mut Shape, text: &'a str
+    ) -> Result<CarrierMessage<'a>, Error> {
+        Twilio.read_next(shape, text)
+    }
     fn text_twilio_read_bytes<'a>(text: &'a [u8]) -> Result<CarrierMessage<'a>, Error> {
         Twilio.read_bytes(text)
     }
@@ -85,6 +90,11 @@ exports! {
     }
     fn text_openai_read<'a>(text: &'a str) -> Result<ModelEvent<'a>, Error> {
         OpenAiRealtime.read(text)
+    }
+    fn text_openai_read_next<'a>(
+        shape: &mut Shape, text: &'a str
+    ) -> Result<ModelEvent<'a>, Error> {
+        OpenAiRealtime.read_next(shape, text)
     }
     fn text_openai_read_bytes<'a>(text: &'a [u8]) -> Result<ModelEvent<'a>, Error> {
         OpenAiRealtime.read_bytes(text)

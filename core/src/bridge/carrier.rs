@@ -17,7 +17,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     pub(super) fn carrier_message(&mut self, message: CarrierMessage<'_>) -> Result<(), Error> {
         let stream_sid = message.stream_sid;
         let is_ours = match (&self.stream_sid, stream_sid) {
-            (Some(ours), Some(theirs)) => theirs == *ours.as_str(),
+            (Some(ours), Some(theirs)) => ours.is_json(theirs),
             _ => true,
         };
         if !is_ours {

@@ -6,7 +6,7 @@ use super::{
     config::{Config, ModelAudio},
     stats::Stats,
     storage::{Records, Ring, Stored},
-    stream::{CHUNK_BYTES, for_each_chunk},
+    stream::{CHUNK_BYTES, CHUNK_CHARS, for_each_chunk},
 };
 use crate::{
     Downsampler, Error, JsonStr,
@@ -86,7 +86,9 @@ impl Downlink {
             self.part = Some(part);
         }
 
-        let before = (self.decoding.clone(), self.ring);
+        // A single chunk that is refused has changed nothing.
+        let before = (audio.raw().len() > CHUNK_CHARS).then(|| self.decoding.clone());
+        let ring_before = self.ring;
         let (mut model_samples, mut dropped) = (0, 0);
         let Self { decoding, ring, .. } = self;
         let Decoding {
@@ -103,19 +105,22 @@ impl Downlink {
                 push(slab, bytes);
             }
             ModelAudio::Pcm24k => {
-                let mut pcm = [0; CHUNK_BYTES / 2 + 1];
-                let pcm = samples(odd, bytes, &mut pcm);
-                model_samples += pcm.len();
                 let mut mulaw = [0; CHUNK_LINE_SAMPLES];
-                let count = encode(downsampler, pcm, &mut mulaw);
+                let count = with_samples(odd, bytes, |pcm| {
+                    model_samples += pcm.len();
+                    encode(downsampler, pcm, &mut mulaw)
+                });
                 push(slab, &mulaw[..count]);
             }
         });
         if let Err(error) = result {
-            (self.decoding, self.ring) = before;
+            if let Some(before) = before {
+                self.decoding = before;
+            }
+            self.ring = ring_before;
             return Err(error);
         }
-        let line_samples = self.ring.len() - before.1.len();
+        let line_samples = self.ring.len() - ring_before.len();
         self.ledger
             .receive(item_id, content_index, model_samples, line_samples)?;
         stats.received_samples += line_samples as u64;
@@ -156,6 +161,11 @@ impl Downlink {
             self.finish(slab, stats);
         }
         self.ledger.finish_item(item.as_str());
+    }
+
+    /// The content part whose deltas are coming.
+    pub(super) fn part(&self) -> Option<(Id, u32)> {
+        self.part
     }
 
     /// Whether `part` is the one whose deltas are coming.
@@ -273,26 +283,30 @@ impl Downlink {
     }
 }
 
-/// The 16-bit little-endian samples in `odd` and `bytes`; a last single byte goes to `odd`.
-fn samples<'d>(odd: &mut Option<u8>, bytes: &[u8], dst: &'d mut [i16]) -> &'d [i16] {
+/// Hands on the 16-bit little-endian samples in `odd` and `bytes`; a last single byte goes to `odd`.
+fn with_samples<T>(odd: &mut Option<u8>, bytes: &[u8], each: impl FnOnce(&[i16]) -> T) -> T {
+    match bytemuck::try_cast_slice(bytes) {
+        Ok(samples) if odd.is_none() && cfg!(target_endian = "little") => each(samples),
+        _ => {
+            let mut buf = [0; CHUNK_BYTES / 2 + 1];
+            each(copy_samples(odd, bytes, &mut buf))
+        }
+    }
+}
+
+#[cold]
+fn copy_samples<'d>(odd: &mut Option<u8>, bytes: &[u8], dst: &'d mut [i16]) -> &'d [i16] {
+    let first = odd.take();
+    let mut all = first.iter().chain(bytes);
     let mut count = 0;
-    let mut put = |low, high| {
+    while let Some(&low) = all.next() {
+        let Some(&high) = all.next() else {
+            *odd = Some(low);
+            break;
+        };
         dst[count] = i16::from_le_bytes([low, high]);
         count += 1;
-    };
-    let bytes = match (*odd, bytes) {
-        (Some(low), [high, rest @ ..]) => {
-            put(low, *high);
-            *odd = None;
-            rest
-        }
-        _ => bytes,
-    };
-    let pairs = bytes.chunks_exact(2);
-    if let [last] = *pairs.remainder() {
-        *odd = Some(last);
     }
-    pairs.for_each(|pair| put(pair[0], pair[1]));
     &dst[..count]
 }
 

@@ -170,7 +170,10 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             self.stats.discarded_bytes += audio.raw().len() as u64;
             return Ok(());
         }
-        let part = (Id::from_json(item_id, "item_id")?, content_index);
+        let part = match self.downlink.part() {
+            Some(part) if part.1 == content_index && part.0.is_json(item_id) => part,
+            _ => (Id::from_json(item_id, "item_id")?, content_index),
+        };
         let start = self.downlink.ledger.received_samples();
         let Self {
             downlink,

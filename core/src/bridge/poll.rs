@@ -15,6 +15,7 @@ use crate::{
     Error,
     dialect::{Carrier, CarrierCommand, Model, ModelCommand},
     id::{Ascii, Id},
+    simd::text::ascii,
 };
 
 impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
@@ -175,7 +176,10 @@ fn checked(buf: &mut [u8], needed: usize) -> Result<&mut [u8], Error> {
 
 /// What a dialect wrote; one that does not write UTF-8 breaks its contract.
 fn as_text(bytes: &[u8]) -> Result<&str, Error> {
-    core::str::from_utf8(bytes).or(Err(Error::InvalidField { name: "message" }))
+    match ascii(bytes) {
+        Some(text) => Ok(text),
+        None => core::str::from_utf8(bytes).or(Err(Error::InvalidField { name: "message" })),
+    }
 }
 
 /// Silence fed at most: the longest that semantic voice detection waits (OpenAI, "eagerness": low).

@@ -11,16 +11,16 @@ pub(super) fn for_each_chunk(
     audio: JsonStr<'_>,
     mut each: impl FnMut(&[u8]),
 ) -> Result<(), Error> {
-    let mut bytes = [0; CHUNK_BYTES];
+    // Aligned, so that what is 16-bit samples can be taken for such where it is.
+    let mut bytes = [0_i16; CHUNK_BYTES.div_ceil(2)];
     let mut decode = |offset: usize, chars: &[u8]| {
-        let count = decoder
-            .decode(chars, &mut bytes)
-            .map_err(|error| match error {
-                Error::InvalidBase64 { offset: at } => Error::InvalidBase64 {
-                    offset: offset + at,
-                },
-                other => other,
-            })?;
+        let bytes = bytemuck::must_cast_slice_mut(&mut bytes);
+        let count = decoder.decode(chars, bytes).map_err(|error| match error {
+            Error::InvalidBase64 { offset: at } => Error::InvalidBase64 {
+                offset: offset + at,
+            },
+            other => other,
+        })?;
         each(&bytes[..count]);
         Ok(())
     };
@@ -47,6 +47,6 @@ pub(super) fn for_each_chunk(
 }
 
 /// Characters decoded at a time: 20 ms of PCM16 at 24 kHz.
-const CHUNK_CHARS: usize = 1_280;
+pub(super) const CHUNK_CHARS: usize = 1_280;
 /// The most bytes one piece makes, three carried characters included.
 pub(super) const CHUNK_BYTES: usize = (CHUNK_CHARS / 4 + 1) * 3;

@@ -1,6 +1,6 @@
 //! Names of marks.
 
-use core::fmt::{self, Write as _};
+use core::fmt;
 
 use crate::id::Ascii;
 
@@ -21,9 +21,13 @@ impl MarkName {
 
     pub(super) fn new(epoch: u32, position: u64) -> Self {
         let mut name = Ascii::EMPTY;
-        let written = write!(name, "{}{epoch}:{position}", Self::PREFIX);
+        let written = name
+            .push(Self::PREFIX)
+            .and_then(|()| name.push_number(epoch.into()))
+            .and_then(|()| name.push(":"))
+            .and_then(|()| name.push_number(position));
         debug_assert!(
-            written.is_ok(),
+            written.is_some(),
             "MAX_LEN holds the longest epoch and position"
         );
         Self(name)

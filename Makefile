@@ -17,25 +17,31 @@ FUZZ_TARGETS = $(basename $(notdir $(wildcard core/fuzz/fuzz_targets/*.rs)))
 heading = @printf '\n== %s ==\n' "$(1)"
 
 # What Rust's own installer does not bring: a C compiler and linker for ring, Python for the tests
-# against the official SDKs.
-DEBIAN_PACKAGES := build-essential ca-certificates python3 python3-venv
+# against the official SDKs, and the C libraries that the benches are built with.
+PEER_PACKAGES := libsamplerate0-dev libsoxr-dev libspeexdsp-dev pkg-config
+DEBIAN_PACKAGES := build-essential ca-certificates python3 python3-venv $(PEER_PACKAGES)
+
+# Installs what is missing of the system packages $(1).
+define install
+@missing=(); \
+for package in $(1); do \
+	dpkg-query -W -f='$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' \
+		|| missing+=("$$package"); \
+done; \
+if [ $${#missing[@]} -eq 0 ]; then \
+	echo "present: $(1)"; \
+else \
+	sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; \
+	echo "installing: $${missing[*]}"; \
+	$$sudo apt-get update -qq; \
+	$$sudo env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends "$${missing[@]}"; \
+fi
+endef
 
 deps:
 	$(call heading,system packages)
-	@missing=(); \
-	for package in $(DEBIAN_PACKAGES); do \
-		dpkg-query -W -f='$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' \
-			|| missing+=("$$package"); \
-	done; \
-	if [ $${#missing[@]} -eq 0 ]; then \
-		echo "present: $(DEBIAN_PACKAGES)"; \
-	else \
-		sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; \
-		echo "installing: $${missing[*]}"; \
-		$$sudo apt-get update -qq; \
-		$$sudo env DEBIAN_FRONTEND=noninteractive \
-			apt-get install -y -qq --no-install-recommends "$${missing[@]}"; \
-	fi
+	$(call install,$(DEBIAN_PACKAGES))
 	$(call heading,Rust)
 	@$(CARGO) --version || { echo 'install Rust: https://www.rust-lang.org/tools/install'; exit 1; }
 	@$(CARGO) fmt --version

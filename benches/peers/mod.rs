@@ -20,6 +20,7 @@ use std::fmt;
 
 #[cfg(feature = "c-peers")]
 mod c;
+pub mod measure;
 mod ours;
 mod rubato;
 

@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: deps demo test bench fmt lint deny \
+.PHONY: deps demo test bench listen fmt lint deny \
 	test-fmt test-clippy test-docs test-features test-rust test-benches test-fuzz test-official
 
 CARGO ?= cargo
@@ -9,6 +9,8 @@ PYTHON ?= python3
 LOGS := target/make-test
 VENV := .venv
 REQUIREMENTS := core/tests/official/requirements.txt
+PESQ_VENV := target/pesq-venv
+PESQ_REQUIREMENTS := benches/concealment/requirements.txt
 
 # Seconds that each fuzz target runs in the tests.
 FUZZ_SECONDS ?= 10
@@ -143,6 +145,21 @@ $(VENV)/.installed: $(REQUIREMENTS)
 
 bench:
 	@$(CARGO) bench -p trunkline-benches --locked
+
+# Scores every resampler's sound and makes the page to listen to: benches/report/sound.md and
+# listen.html. The package `pesq` is built from its source. Not part of `test`, which instead checks
+# that the report is of the sound that the code makes now, to the bit.
+listen: $(PESQ_VENV)/.installed
+	$(call heading,sound)
+	@$(PESQ_VENV)/bin/python -B benches/sound/score.py
+
+$(PESQ_VENV)/.installed: $(PESQ_REQUIREMENTS)
+	$(call heading,Python environment for PESQ)
+	$(call install,build-essential python3-dev python3-venv $(PEER_PACKAGES))
+	@mkdir -p $(@D)
+	@$(PYTHON) -m venv --clear $(PESQ_VENV)
+	@$(PESQ_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 fmt:
 	@$(CARGO) fmt --all

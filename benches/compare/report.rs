@@ -39,8 +39,8 @@ pub(crate) fn text(comparisons: &[Comparison]) -> String {
     };
     let tables = comparisons.iter().map(resample_table).collect();
     section("Resampling", RESAMPLING, tables);
-    section("JSON", JSON, codecs::json_tables());
-    section("base64", BASE64, codecs::base64_tables());
+    section("JSON", JSON, vec![codecs::json_table()]);
+    section("base64", BASE64, codecs::base64_tables().into());
     let mut tables = vec![codecs::differences()];
     tables.extend(codecs::g711_tables());
     section("G.711", G711, tables);
@@ -55,7 +55,7 @@ fn resample_table(comparison: &Comparison) -> Table {
         heading: [
             direction.as_str(),
             "time, median",
-            "least",
+            "fastest round",
             "ratio",
             "mirrored from 4.6 kHz",
             "mirrored from 4.0 kHz",
@@ -110,7 +110,7 @@ fn conditions() -> String {
     line("Debian's", &debian_versions());
     line(
         "times",
-        &format!("of {ROUNDS} rounds that time everything in turn; ratios are of medians"),
+        &format!("medians of {ROUNDS} rounds, in each of which all take their turn"),
     );
     format!("| | |\n|---|---|\n{text}")
 }
@@ -210,8 +210,7 @@ fn signed(value: f64, digits: usize) -> String {
 
 const INTRODUCTION: &str = "\
 Made by `make compare`, all in one run. Each library is set up as its documentation shows and works
-from the caller's slices into the caller's slices where it can. *Ratio* is to the first row, of
-medians; *least* is the fastest round.
+from the caller's slices into the caller's slices where it can. Ratios are to the first row.
 ";
 
 const RESAMPLING: &str = "\
@@ -248,7 +247,7 @@ its instruction set from the compiler, the others choose at run time or need non
 `RUSTFLAGS='-C target-cpu=native' make compare` gives it what the machine has.
 ";
 
-const BASE64: &str = "Into a slice, strict, with padding.\n";
+const BASE64: &str = "Into a slice, with padding. All refuse a wrong character wherever it is.\n";
 
 const G711: &str = "\
 trunkline is ITU-T's reference for every input, by its tests. Where the others differ:

@@ -26,36 +26,39 @@ struct Library {
     decode: Laws<u8, i16>,
 }
 
-pub(crate) fn tables() -> Vec<Table> {
-    let mut tables = Vec::new();
-    for len in [FRAME, 1 << 16] {
+pub(crate) fn tables() -> [Table; 2] {
+    let sizes = [(FRAME, "160 samples"), (1 << 16, "65,536 samples")];
+    let inputs = sizes.map(|(len, size)| {
         let pcm = speech_like(len, 8_000.0);
-        for (law, law_name) in LAWS {
+        let codes = LAWS.map(|(law, _)| {
             let mut codes = vec![0; len];
             LIBRARIES[0].encode[law](&pcm, &mut codes);
-            let encoders = LIBRARIES.iter().map(|library| {
-                let mut dst = vec![0; len];
-                let encode = library.encode[law];
-                let src = &pcm;
-                Contestant::new(library.name, move || {
-                    encode(black_box(src), black_box(&mut dst));
-                })
-            });
-            let title = format!("encode {len} samples, {law_name}");
-            tables.push(table(title, encoders.collect()));
-            let decoders = LIBRARIES.iter().map(|library| {
-                let mut dst = vec![0; len];
-                let decode = library.decode[law];
-                let src = &codes;
-                Contestant::new(library.name, move || {
-                    decode(black_box(src), black_box(&mut dst));
-                })
-            });
-            let title = format!("decode {len} samples, {law_name}");
-            tables.push(table(title, decoders.collect()));
-        }
-    }
-    tables
+            codes
+        });
+        (size, pcm, codes)
+    });
+    let columns = || {
+        let laws = LAWS.into_iter();
+        laws.flat_map(|(law, name)| inputs.iter().map(move |input| (law, name, input)))
+    };
+    let encoders = columns().map(|(law, name, (size, pcm, _))| {
+        let each = LIBRARIES.iter().map(|library| {
+            let mut dst = vec![0; pcm.len()];
+            let run = move || library.encode[law](black_box(pcm), black_box(&mut dst));
+            Contestant::new(library.name, run)
+        });
+        (format!("{name}, {size}"), each.collect())
+    });
+    let decoders = columns().map(|(law, name, (size, _, codes))| {
+        let codes = &codes[law];
+        let each = LIBRARIES.iter().map(|library| {
+            let mut dst = vec![0; codes.len()];
+            let run = move || library.decode[law](black_box(codes), black_box(&mut dst));
+            Contestant::new(library.name, run)
+        });
+        (format!("{name}, {size}"), each.collect())
+    });
+    [table("encode", encoders), table("decode", decoders)]
 }
 
 /// How many of all samples, and of all codes, each library takes otherwise than trunkline, which
@@ -108,7 +111,7 @@ fn each<T: Copy, U>(src: &[T], dst: &mut [U], convert: impl Fn(T) -> U) {
 
 const LAWS: [(usize, &str); 2] = [(0, "μ-law"), (1, "A-law")];
 
-const LIBRARIES: [Library; 4] = [
+static LIBRARIES: [Library; 4] = [
     Library {
         name: "trunkline",
         encode: [

@@ -13,23 +13,23 @@ use trunkline::dialect::{Carrier as _, CarrierEvent, Model as _, ModelEvent, Tra
 use trunkline::{openai::OpenAiRealtime, twilio::Twilio};
 use trunkline_benches::{FRAME, openai_delta, speech_like, twilio_media};
 
-use super::table;
 use crate::clock::Contestant;
 use crate::report::Table;
 
-pub(crate) fn tables() -> Vec<Table> {
+pub(crate) fn table() -> Table {
     let media = twilio_media(17, &[0x55; FRAME]);
     let delta = openai_delta(31, 1, &speech_like(480, 24_000.0));
-    vec![
-        table(
+    let columns = [
+        (
             format!("Twilio `media`, {} B", media.len()),
             contestants::<Media<'_>>(&media),
         ),
-        table(
+        (
             format!("OpenAI delta, {} B", delta.len()),
             contestants::<Delta<'_>>(&delta),
         ),
-    ]
+    ];
+    super::table("read", columns)
 }
 
 /// Three texts and a number that a program needs of a message.

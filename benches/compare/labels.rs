@@ -37,8 +37,8 @@ pub(crate) fn place(
     // Again, when all know where the others are.
     for _ in 0..4 {
         for (own, &dot) in dots.iter().enumerate() {
-            // No font is at hand to measure: a little more than the mean of common ones.
-            let width = texts[own].chars().count() as i32 * font_size * 11 / 20;
+            // No font is at hand to measure: a little more than the widest of common ones takes.
+            let width = texts[own].chars().count() as i32 * font_size * 9 / 20;
             let others = || (0..dots.len()).filter(|&at| at != own);
             let cost = |patch: &Patch, label: &Label| {
                 let mut cost = label.distance(dot);

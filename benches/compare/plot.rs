@@ -30,7 +30,7 @@ pub(crate) const REJECTION: View = View {
     notes: [
         "Left is faster, up is cleaner. Dot: the strongest mirror image from 4.6 kHz on; the tick below it: from 4.0 kHz on.",
         "Number: delay in ms, gapless. Hollow: over 0.5 dB lost at 3.4 kHz. Grey: another one is as good or better in time,",
-        "images from 4.6 kHz and delay. At 110 dB, past what 16 bits hold, all count as equal.",
+        "images from 4.6 kHz and delay. At 105 dB, past what 16 bits hold, all count as equal.",
     ],
     range: -6.0..140.0,
     marks: &[0.0, 20.0, 40.0, 60.0, 80.0, 100.0],

@@ -221,7 +221,7 @@ library needs it.
   (8 kHz ± the tone going up; going down, tones above 4 kHz at what they fold to). The figure is the
   strongest, relative to the tone that was put in: of images (going down, of tones) from 4.6 kHz on,
   which is what Voice promises, and from 4.0 kHz on, half the lower rate, which is what Sharp
-  promises. Beyond −110 dB it would be that of rounding to 16 bits.
+  promises. Beyond −105 dB it would be that of rounding or dithering to 16 bits.
 - **Gain at 3.4 kHz**: where the telephone band ends.
 - **Shift**: how far a pulse moves within the samples that come out.
 - **Delay, mean**: the shift, and how much later than with the frame of its time a sample comes out,

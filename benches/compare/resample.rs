@@ -90,5 +90,5 @@ pub(crate) fn compare(direction: Direction) -> Comparison {
 /// nothing for a few and then all of it.
 const SPEECH: usize = 50;
 
-/// Rounding to 16 bits by itself leaves −110 to −120 dB at the frequency of an image.
-pub(crate) const FLOOR_DB: f64 = 110.0;
+/// Rounding or dithering to 16 bits leaves −105 to −120 dB at the frequency of an image.
+pub(crate) const FLOOR_DB: f64 = 105.0;

@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: deps demo test bench listen fmt lint deny \
+.PHONY: deps demo test bench compare listen fmt lint deny \
 	test-fmt test-clippy test-docs test-features test-rust test-benches test-fuzz test-official
 
 CARGO ?= cargo
@@ -145,6 +145,15 @@ $(VENV)/.installed: $(REQUIREMENTS)
 
 bench:
 	@$(CARGO) bench -p trunkline-benches --locked
+
+# The libraries that do the same work, side by side: two minutes on a quiet machine.
+compare:
+	$(call heading,system packages)
+	$(call install,build-essential $(PEER_PACKAGES))
+	$(call heading,build)
+	@$(CARGO) build --release --locked -p trunkline-benches --features c-peers --bin compare
+	$(call heading,compare)
+	@$(CARGO) run --quiet --release --locked -p trunkline-benches --features c-peers --bin compare
 
 # Scores every resampler's sound and makes the page to listen to: benches/report/sound.md and
 # listen.html. The package `pesq` is built from its source. Not part of `test`, which instead checks

@@ -16,12 +16,11 @@ mod ffi;
 /// All settings that are compared.
 pub(super) fn resamplers(direction: Direction) -> Vec<Box<dyn Resampler>> {
     let soxr = [
-        ("soxr QQ", QualityRecipe::Quick, DEFAULT_DFT),
-        ("soxr LQ", QualityRecipe::Low, DEFAULT_DFT),
-        ("soxr MQ", QualityRecipe::Medium, DEFAULT_DFT),
-        ("soxr HQ", QualityRecipe::high(), DEFAULT_DFT),
-        ("soxr HQ, short DFT", QualityRecipe::high(), SHORTEST_DFT),
-        ("soxr VHQ", QualityRecipe::very_high(), DEFAULT_DFT),
+        ("soxr QQ", QualityRecipe::Quick),
+        ("soxr LQ", QualityRecipe::Low),
+        ("soxr MQ", QualityRecipe::Medium),
+        ("soxr HQ", QualityRecipe::high()),
+        ("soxr VHQ", QualityRecipe::very_high()),
     ];
     let speex = [("speexdsp 3", 3), ("speexdsp 5", 5), ("speexdsp 10", 10)];
     let samplerate = [
@@ -31,8 +30,8 @@ pub(super) fn resamplers(direction: Direction) -> Vec<Box<dyn Resampler>> {
         ("libsamplerate best", ffi::SRC_SINC_BEST_QUALITY),
     ];
     let mut all: Vec<Box<dyn Resampler>> = Vec::new();
-    for (name, recipe, dft) in soxr {
-        all.push(Box::new(SoxrStream::new(name, direction, recipe, dft)));
+    for (name, recipe) in soxr {
+        all.push(Box::new(SoxrStream::new(name, direction, recipe)));
     }
     for (name, quality) in speex {
         all.push(Box::new(Speex::new(name, direction, quality)));
@@ -50,12 +49,12 @@ struct SoxrStream {
 }
 
 impl SoxrStream {
-    fn new(name: &'static str, direction: Direction, recipe: QualityRecipe, log2_dft: u32) -> Self {
+    fn new(name: &'static str, direction: Direction, recipe: QualityRecipe) -> Self {
         let soxr = Soxr::new_with_params(
             direction.from_hz().into(),
             direction.to_hz().into(),
             QualitySpec::new(recipe),
-            RuntimeSpec::default().with_log2_min_dft_size(log2_dft),
+            RuntimeSpec::default(),
         );
         Self {
             name,
@@ -221,7 +220,3 @@ impl Drop for Samplerate {
         unsafe { ffi::src_delete(self.state.as_ptr()) };
     }
 }
-
-/// Of libsoxr, in powers of two.
-const DEFAULT_DFT: u32 = 10;
-const SHORTEST_DFT: u32 = 8;

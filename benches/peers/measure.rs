@@ -20,8 +20,7 @@ pub struct Levels {
 /// below 4 kHz is mirrored around 8 kHz; going down, one above is mirrored to below.
 ///
 /// Only the frequency where an image belongs is looked at, so that rounding and dither, which
-/// bring noise to every frequency, do not count. What they do to the image itself bounds the
-/// result near −120 dB.
+/// bring noise to every frequency, count as far as they fall there: −105 to −120 dB.
 pub fn levels(resampler: &mut dyn Resampler, direction: Direction) -> Levels {
     let mut levels = Levels {
         mirrored_4600: f64::NEG_INFINITY,

@@ -55,8 +55,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let speech = recordings()?;
     for (number, mut method) in methods().into_iter().enumerate() {
         let name = &method.name;
-        let up = measure::delay(method.up.as_mut(), Direction::Up).gapless;
-        let down = measure::delay(method.down.as_mut(), Direction::Down).gapless;
+        let up = measure::delay(method.up.as_mut(), Direction::Up)
+            .gapless
+            .max(0.0);
+        let down = measure::delay(method.down.as_mut(), Direction::Down)
+            .gapless
+            .max(0.0);
         let levels = measure::levels(method.down.as_mut(), Direction::Down);
         let (half, stop) = (levels.mirrored_4000, levels.mirrored_4600);
         print!("{name}\t{up:.2}\t{down:.2}\t{half:.0}\t{stop:.0}\t");

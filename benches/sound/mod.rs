@@ -158,7 +158,7 @@ impl Afresh {
     /// A good filter, its delay cut off, so that each packet is filtered as if silence were around
     /// it: what `scipy.signal.resample_poly` does to a packet.
     fn filter(direction: Direction) -> Self {
-        let make = |direction| Box::new(RubatoSinc::recommended(direction)) as Box<dyn Resampler>;
+        let make = |direction| Box::new(RubatoSinc::exact(direction)) as Box<dyn Resampler>;
         let middle = direction.frame() / 2;
         let mut impulse = vec![0; direction.frame()];
         impulse[middle] = 10_000;

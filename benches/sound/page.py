@@ -2,6 +2,7 @@
 
 import html
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -53,8 +54,8 @@ class Page:
             self.parts.append("</div>")
 
     def clip(self, title, audio, rate, caption):
-        slug = "".join(c if c.isalnum() else "-" for c in title.lower()).strip("-")
-        name = f"{self.section}-{slug}".replace("--", "-").replace("μ", "mu")
+        slug = re.sub("[^a-z0-9]+", "-", title.lower().replace("μ", "mu")).strip("-")
+        name = f"{self.section}-{slug}"
         write_wav(self.clips / f"{name}.wav", audio, rate)
         (self.clips / f"{name}.png").write_bytes(spectrogram.png(audio, rate))
         own = ' class="own"' if title.startswith("trunkline") else ""
@@ -102,7 +103,7 @@ def from_model(page, directory, results, numbers):
         "model",
         "What the caller hears of the model",
         "24 kHz to 8 kHz and μ-law. What lies above 4 kHz must go: where it does not, every <i>s</i> is"
-        " mirrored to below, where it sounds like a lisp.",
+        " mirrored to below and hisses where the voice has nothing.",
     )
     start = directory / f"model-{SPOKEN_BY_MODEL}"
     reference = read_wav(f"{start}-reference.wav")
@@ -119,9 +120,9 @@ def from_caller(page, binaries, directory, results, numbers):
     page.begin(
         "caller",
         "What the model hears of the caller",
-        "8 kHz to 24 kHz. Nothing may appear above 4 kHz: without a filter the voice is mirrored upwards,"
-        " a metallic ring; without memory between packets there are 50 clicks a second. PESQ is that of"
-        " the whole loop, since it looks at the telephone's band only.",
+        "8 kHz to 24 kHz. Nothing may appear above 4 kHz: without a filter the voice is there again,"
+        " upside down; without memory between packets there are 50 clicks a second. PESQ is that of the"
+        " whole loop, since it looks at the telephone's band only.",
     )
     source = resampled(read_wav(SPEECH / f"{SPOKEN_BY_CALLER}.wav").astype(float), RATE)
     source = at_level(source, source)[: int(CALLER_SECONDS * RATE)]

@@ -1,21 +1,21 @@
-"""Spectrograms as small PNG files of 32 colours."""
+"""Spectrograms as small PNG files of few colours."""
 
 import struct
 import zlib
 
 import numpy as np
 
-COLUMNS = 300
+COLUMNS = 240
 ROWS = 120
 FLOOR_DB = -96
 TOP_DB = -18
 # Dark to bright, evenly so to the eye.
 ANCHORS = ["0b0924", "2f1163", "6a1c81", "a8327d", "e14f63", "fb8861", "fec488", "fcfdbf"]
-COLOURS = 32
+COLOURS = 24
 
 
 def png(audio, rate):
-    """One column per 300th of the duration, one row per 120th of the band, bottom row at 0 Hz."""
+    """`COLUMNS` steps of time by `ROWS` of frequency, 0 Hz at the bottom."""
     window = 2 * ROWS * rate // 8_000
     shape = np.hanning(window)
     padded = np.concatenate([np.zeros(window // 2), audio / 32768, np.zeros(window)])

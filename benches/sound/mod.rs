@@ -1,11 +1,11 @@
 //! The way of a voice through the resamplers: up for the model, down for the phone, and μ-law.
 
-use std::{fs, io, path::PathBuf};
+use std::{f64::consts::PI, fs, io, path::PathBuf};
 
 use hound::WavReader;
 use trunkline::mulaw;
 
-use crate::peers::{Direction, Linear, Resampler, RubatoSinc, Trunkline, resamplers};
+use crate::peers::{Direction, Linear, Resampler, Trunkline, resamplers};
 
 /// A way of resampling: the same library and setting in both directions.
 pub struct Method {
@@ -22,10 +22,10 @@ pub fn methods() -> Vec<Method> {
     let up = resamplers(Direction::Up).into_iter();
     let down = resamplers(Direction::Down).into_iter();
     let mut all: Vec<Method> = up.zip(down).map(|(up, down)| method(up, down)).collect();
-    for afresh in [Afresh::filter, Afresh::linear] {
-        let stream = |direction| Box::new(afresh(direction)) as Box<dyn Resampler>;
-        all.push(method(stream(Direction::Up), stream(Direction::Down)));
-    }
+    let [up, down] = Direction::BOTH.map(|direction| Box::new(FilterAnew::new(direction)));
+    all.push(method(up, down));
+    let [up, down] = Direction::BOTH.map(|direction| Box::new(LinearAnew(direction)));
+    all.push(method(up, down));
     all
 }
 
@@ -145,61 +145,83 @@ pub fn checksum(recordings: &[Recording], make: impl Fn() -> Method) -> u64 {
     hash
 }
 
-/// A new stream for every packet, as in programs that keep no state between two messages.
-struct Afresh {
-    name: &'static str,
-    direction: Direction,
-    make: fn(Direction) -> Box<dyn Resampler>,
-    /// Of a packet's output, at the start: the filter's delay.
-    skipped: Option<usize>,
-}
+/// [`Linear`], a new one for every packet, as `audioop.ratecv` with `None` for its state: the first
+/// sample of a packet has none before it to draw a line from, so two of 480 are missing.
+struct LinearAnew(Direction);
 
-impl Afresh {
-    /// A good filter, its delay cut off, so that each packet is filtered as if silence were around
-    /// it: what `scipy.signal.resample_poly` does to a packet.
-    fn filter(direction: Direction) -> Self {
-        let make = |direction| Box::new(RubatoSinc::exact(direction)) as Box<dyn Resampler>;
-        let middle = direction.frame() / 2;
-        let mut impulse = vec![0; direction.frame()];
-        impulse[middle] = 10_000;
-        let response = stream(make(direction).as_mut(), direction, &impulse);
-        let peak = (0..response.len()).max_by_key(|&at| response[at]);
-        let undelayed = middle * direction.to_hz() as usize / direction.from_hz() as usize;
-        Self {
-            name: "filter, anew per packet",
-            direction,
-            make,
-            skipped: Some(peak.expect("an impulse") - undelayed),
-        }
-    }
-
-    /// `audioop.ratecv` with `None` for its state: the first sample of a packet has no sample
-    /// before it to draw a line from, so two of 480 are missing.
-    fn linear(direction: Direction) -> Self {
-        Self {
-            name: "linear, anew per packet",
-            direction,
-            make: |direction| Box::new(Linear::new(direction)),
-            skipped: None,
-        }
-    }
-}
-
-impl Resampler for Afresh {
+impl Resampler for LinearAnew {
     fn name(&self) -> &str {
-        self.name
+        "linear, anew per packet"
     }
 
     fn process_into(&mut self, src: &[i16], dst: &mut [i16]) -> usize {
-        let mut resampler = (self.make)(self.direction);
-        let Some(skipped) = self.skipped else {
-            return resampler.process_into(src, dst);
-        };
-        let output = stream(resampler.as_mut(), self.direction, src);
-        let packet = self.direction.to_hz() as usize / 50;
-        dst[..packet].copy_from_slice(&output[skipped..skipped + packet]);
-        packet
+        Linear::new(self.0).process_into(src, dst)
     }
 
     fn flush(&mut self, _: &mut Vec<i16>) {}
 }
+
+/// `scipy.signal.resample_poly` of every packet for itself: its default filter, a sinc of 61 taps
+/// under a Kaiser window with a β of 5, without delay, as if silence were around the packet.
+struct FilterAnew {
+    direction: Direction,
+    taps: Vec<f64>,
+}
+
+impl FilterAnew {
+    fn new(direction: Direction) -> Self {
+        let reach = f64::from(REACH);
+        let tap = |at: i32| {
+            let (turn, place) = (PI * f64::from(at) / 3.0, f64::from(at) / reach);
+            let sinc = if at == 0 { 1.0 } else { turn.sin() / turn };
+            sinc * bessel_i0(5.0 * (1.0 - place * place).sqrt())
+        };
+        let taps: Vec<f64> = (-REACH..=REACH).map(tap).collect();
+        let gain = match direction {
+            Direction::Up => 3.0,
+            Direction::Down => 1.0,
+        };
+        let scale = gain / taps.iter().sum::<f64>();
+        let taps = taps.into_iter().map(|tap| tap * scale).collect();
+        Self { direction, taps }
+    }
+}
+
+impl Resampler for FilterAnew {
+    fn name(&self) -> &str {
+        "filter, anew per packet"
+    }
+
+    fn process_into(&mut self, src: &[i16], dst: &mut [i16]) -> usize {
+        // In samples of 24 kHz, from one of input and of output to the next.
+        let (step_in, step_out) = match self.direction {
+            Direction::Up => (3, 1),
+            Direction::Down => (1, 3),
+        };
+        let reach = REACH as usize;
+        let count = src.len() * step_in / step_out;
+        for (number, sample) in dst[..count].iter_mut().enumerate() {
+            let at = number * step_out + reach;
+            let weighted = src.iter().enumerate().filter_map(|(number, &sample)| {
+                let tap = self.taps.get(at.wrapping_sub(number * step_in))?;
+                Some(tap * f64::from(sample))
+            });
+            *sample = weighted.sum::<f64>().round() as i16;
+        }
+        count
+    }
+
+    fn flush(&mut self, _: &mut Vec<i16>) {}
+}
+
+/// The modified Bessel function of the first kind, of order 0, by its series.
+fn bessel_i0(x: f64) -> f64 {
+    let terms = (1..50).scan(1.0, |term, k| {
+        *term *= (x / 2.0 / f64::from(k)).powi(2);
+        Some(*term)
+    });
+    1.0 + terms.sum::<f64>()
+}
+
+/// Taps on either side of the middle one.
+const REACH: i32 = 30;

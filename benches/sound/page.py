@@ -143,7 +143,7 @@ def sweep(page, binaries, directory, results, numbers):
         "sweep",
         "A tone that rises to 12 kHz",
         "24 kHz to 8 kHz, without μ-law. It should rise to 4 kHz and end there. What comes back down is"
-        " mirrored; trunkline Voice lets a little of that through beside 4 kHz, for half of Sharp's delay.",
+        " mirrored; trunkline Voice lets a little of that through beside 4 kHz, for 1.75 ms less delay than Sharp.",
     )
     time = np.arange(int(SWEEP_SECONDS * WIDE_RATE)) / WIDE_RATE
     tone = np.sin(2 * np.pi * 6_000 * time**2 / SWEEP_SECONDS)

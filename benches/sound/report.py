@@ -140,9 +140,9 @@ of it: PESQ (ITU-T P.862 narrow band, mapped by P.862.1; package `pesq`). "Loop"
 ceiling, that of μ-law alone. Delay is up / down, with the wait that a player needs for output that
 comes in bursts. Signal to noise is that of the loop in a phone's band before μ-law, delay and its
 fraction taken out, at the worst of the three phases below. "Anew per packet" keeps nothing from one
-packet to the next: a sinc filter as `scipy.signal.resample_poly` has it, and `audioop.ratecv` with
-`None` for its state, which loses two samples of 480 on the way up. "Linear, no filter" is that with
-its state kept.
+packet to the next: `scipy.signal.resample_poly` with its default filter, and `audioop.ratecv` with
+`None` for its state, which loses two samples of 480 on the way up. "Linear, no filter" is `ratecv`
+with its state kept.
 
 ## The promise
 
@@ -181,6 +181,8 @@ in front at 24 kHz.
 
 PESQ aligns in time by itself; a delay of whole samples was taken out before, by correlation. The
 voices are synthetic: flite's, made from human recordings, and espeak-ng's, made from formulas.
+libsoxr's dither differs from run to run, and so do its scores by a thousandth or two; all else is the
+same each time.
 
 {voice_table(results)}
 ## What was scored

@@ -2,12 +2,15 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .PHONY: deps demo test bench fmt lint deny \
-	test-fmt test-clippy test-docs test-features test-rust test-benches test-fuzz test-official
+	test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions test-fuzz \
+	test-official instructions-update
 
 CARGO ?= cargo
 PYTHON ?= python3
 LOGS := target/make-test
 VENV := .venv
+GUNGRAUN := $(shell sed -n '/^name = "gungraun-runner"$$/ { n; s/[^0-9.]//gp }' Cargo.lock)
+GUNGRAUN_RUNNER := target/tools/gungraun-$(GUNGRAUN)/bin/gungraun-runner
 REQUIREMENTS := core/tests/official/requirements.txt
 
 # Seconds that each fuzz target runs in the tests.
@@ -17,8 +20,8 @@ FUZZ_TARGETS = $(basename $(notdir $(wildcard core/fuzz/fuzz_targets/*.rs)))
 heading = @printf '\n== %s ==\n' "$(1)"
 
 # What Rust's own installer does not bring: a C compiler and linker for ring, Python for the tests
-# against the official SDKs.
-DEBIAN_PACKAGES := build-essential ca-certificates python3 python3-venv
+# against the official SDKs, valgrind to count instructions.
+DEBIAN_PACKAGES := build-essential ca-certificates python3 python3-venv valgrind
 
 deps:
 	$(call heading,system packages)
@@ -52,13 +55,15 @@ demo:
 	@target/release/trunkline-demo $(DEMO)
 
 # Cheap checks first: a wrong format should not cost a quarter of an hour.
-test: test-fmt test-clippy test-docs test-features test-rust test-benches test-fuzz test-official
+test: test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions \
+		test-fuzz test-official
 	$(call heading,summary)
 	@awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8; binaries++ } \
 		END { printf "Rust: %d passed, %d failed, %d ignored in %d test binaries\n", \
 			passed, failed, ignored, binaries; exit failed || !passed }' $(LOGS)/rust.log
 	@awk '/^Success/ { ran++ } END { printf "Benches: %d ran once\n", ran; exit !ran }' \
 		$(LOGS)/benches.log
+	@echo "Instructions: $$(tail -n 1 $(LOGS)/instructions.log)"
 	@awk '/^fuzzed/ { targets++; runs += $$3 } \
 		END { printf "Fuzzing: %d executions of %d targets\n", runs, targets; exit !targets }' \
 		$(LOGS)/fuzz.log
@@ -98,6 +103,29 @@ test-benches:
 	$(call heading,every bench once)
 	@mkdir -p $(LOGS)
 	@$(CARGO) test -p trunkline-benches --benches --locked 2>&1 | tee $(LOGS)/benches.log
+
+# Against the figures in instructions.tsv; counts, unlike times, do not depend on what else runs, nor,
+# as it turned out, on where memory lies, which containers forbid to fix.
+test-instructions: $(LOGS)/instructions.jsonl
+	@$(PYTHON) benches/paths/instructions.py <$< | tee $(LOGS)/instructions.log
+
+instructions-update: $(LOGS)/instructions.jsonl
+	@$(PYTHON) benches/paths/instructions.py --update <$<
+
+.PHONY: $(LOGS)/instructions.jsonl
+$(LOGS)/instructions.jsonl: $(GUNGRAUN_RUNNER)
+	$(call heading,instructions of each hot path)
+	@mkdir -p $(@D)
+	@env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS GUNGRAUN_RUNNER=$(CURDIR)/$< \
+		$(CARGO) bench -p trunkline-paths --bench instructions --features internal --locked -- \
+		--output-format=json --parallel=auto --allow-aslr=yes --callgrind-args=--cache-sim=no >$@
+
+# The harness insists on a runner of its own version. Unoptimised: it only starts valgrind and reads
+# what that prints.
+$(GUNGRAUN_RUNNER):
+	$(call heading,gungraun-runner $(GUNGRAUN))
+	@CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --quiet --locked --debug --no-track \
+		--root $(dir $(@D)) gungraun-runner@$(GUNGRAUN)
 
 # New inputs go to the first folder and are forgotten: every run starts from the seeds. A crash, an
 # endless loop or too much memory leaves the input in core/fuzz/artifacts and ends the run.

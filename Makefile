@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: deps demo test bench fmt lint deny \
+.PHONY: deps demo test bench native fmt lint deny \
 	test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions test-fuzz \
 	test-official instructions-update
 
@@ -165,6 +165,18 @@ $(VENV)/.installed: $(REQUIREMENTS)
 
 bench:
 	@$(CARGO) bench -p trunkline-benches --locked
+
+# How near the shipped build, with its instruction set chosen at run time, comes to one for this
+# machine. Not part of `test`, since it is about times.
+native:
+	$(call heading,build for any machine)
+	@env -u RUSTFLAGS CARGO_TARGET_DIR=target/native/baseline \
+		$(CARGO) build --release --locked -p trunkline-paths --bin native
+	$(call heading,build for this machine)
+	@RUSTFLAGS='-C target-cpu=native' CARGO_TARGET_DIR=target/native/native \
+		$(CARGO) build --release --locked -p trunkline-paths --bin native
+	$(call heading,both by turns)
+	@target/native/baseline/release/native target/native/{baseline,native}/release/native
 
 fmt:
 	@$(CARGO) fmt --all

@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: deps demo test bench native fmt lint deny \
+.PHONY: deps demo test bench native cross fmt lint deny \
 	test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions test-fuzz \
 	test-official instructions-update
 
@@ -23,22 +23,28 @@ heading = @printf '\n== %s ==\n' "$(1)"
 # against the official SDKs, valgrind to count instructions.
 DEBIAN_PACKAGES := build-essential ca-certificates python3 python3-venv valgrind
 
+# Installs those of the Debian packages $(1) that are missing.
+define install
+$(call heading,system packages)
+@missing=(); \
+for package in $(1); do \
+	dpkg-query -W -f='$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' \
+		|| missing+=("$$package"); \
+done; \
+if [ $${#missing[@]} -eq 0 ]; then \
+	echo "present: $(1)"; \
+else \
+	sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; \
+	echo "installing: $${missing[*]}"; \
+	case "$${missing[*]}" in *:arm64*) $$sudo dpkg --add-architecture arm64 ;; esac; \
+	$$sudo apt-get update -qq; \
+	$$sudo env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends --no-remove "$${missing[@]}"; \
+fi
+endef
+
 deps:
-	$(call heading,system packages)
-	@missing=(); \
-	for package in $(DEBIAN_PACKAGES); do \
-		dpkg-query -W -f='$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' \
-			|| missing+=("$$package"); \
-	done; \
-	if [ $${#missing[@]} -eq 0 ]; then \
-		echo "present: $(DEBIAN_PACKAGES)"; \
-	else \
-		sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; \
-		echo "installing: $${missing[*]}"; \
-		$$sudo apt-get update -qq; \
-		$$sudo env DEBIAN_FRONTEND=noninteractive \
-			apt-get install -y -qq --no-install-recommends "$${missing[@]}"; \
-	fi
+	$(call install,$(DEBIAN_PACKAGES))
 	$(call heading,Rust)
 	@$(CARGO) --version || { echo 'install Rust: https://www.rust-lang.org/tools/install'; exit 1; }
 	@$(CARGO) fmt --version
@@ -177,6 +183,36 @@ native:
 		$(CARGO) build --release --locked -p trunkline-paths --bin native
 	$(call heading,both by turns)
 	@target/native/baseline/release/native target/native/{baseline,native}/release/native
+
+# NEON under emulation, and builds without an operating system; a day of audio would take minutes of
+# it. A compiler with these targets is
+# Debian's of version 1.96, beside the one that the rest is built with; libc6:arm64, which comes with
+# its library, is the C library to run with: in that of libc6-arm64-cross, threads do not start.
+CROSS_PACKAGES := rustc-web cargo-web rust-web-src libstd-rust-web-dev:arm64 gcc-aarch64-linux-gnu \
+	libc6-dev-arm64-cross qemu-user
+CROSS_CARGO := env -u RUSTFLAGS -u RUSTC_WRAPPER PATH="/usr/bin:$$PATH" RUSTC=/usr/bin/rustc \
+	CARGO_TARGET_DIR=target/cross /usr/bin/cargo
+NO_STD_TARGETS := aarch64-unknown-none thumbv7em-none-eabihf wasm32-unknown-unknown
+
+cross:
+	$(call install,$(CROSS_PACKAGES))
+	$(call heading,kernels on aarch64)
+	@mkdir -p $(LOGS)
+	@CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+		CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=qemu-aarch64 \
+		$(CROSS_CARGO) test --locked --target aarch64-unknown-linux-gnu -p trunkline \
+		--lib --test g711 --test base64 --test resample -- --skip a_day_of_audio 2>&1 | tee $(LOGS)/cross.log
+	$(call heading,builds without an operating system)
+	@for target in $(NO_STD_TARGETS); do \
+		echo "-- $$target"; \
+		RUSTC_BOOTSTRAP=1 $(CROSS_CARGO) check --locked -Zbuild-std=core,alloc -p trunkline \
+			--no-default-features --target $$target; \
+	done
+	$(call heading,summary)
+	@awk '/^test result:/ { passed += $$4; binaries++ } \
+		END { printf "aarch64: %d passed in %d test binaries\n", passed, binaries; exit !passed }' \
+		$(LOGS)/cross.log
+	@echo 'no_std: $(NO_STD_TARGETS)'
 
 fmt:
 	@$(CARGO) fmt --all

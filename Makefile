@@ -1,14 +1,19 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: deps demo test bench fmt lint deny \
-	test-fmt test-clippy test-docs test-features test-rust test-benches test-fuzz test-official
+.PHONY: deps demo test bench compare listen native cross fmt lint deny \
+	test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions test-fuzz \
+	test-official instructions-update
 
 CARGO ?= cargo
 PYTHON ?= python3
 LOGS := target/make-test
 VENV := .venv
+GUNGRAUN := $(shell sed -n '/^name = "gungraun-runner"$$/ { n; s/[^0-9.]//gp }' Cargo.lock)
+GUNGRAUN_RUNNER := target/tools/gungraun-$(GUNGRAUN)/bin/gungraun-runner
 REQUIREMENTS := core/tests/official/requirements.txt
+PESQ_VENV := target/pesq-venv
+PESQ_REQUIREMENTS := benches/concealment/requirements.txt
 
 # Seconds that each fuzz target runs in the tests.
 FUZZ_SECONDS ?= 10
@@ -17,25 +22,33 @@ FUZZ_TARGETS = $(basename $(notdir $(wildcard core/fuzz/fuzz_targets/*.rs)))
 heading = @printf '\n== %s ==\n' "$(1)"
 
 # What Rust's own installer does not bring: a C compiler and linker for ring, Python for the tests
-# against the official SDKs.
-DEBIAN_PACKAGES := build-essential ca-certificates python3 python3-venv
+# against the official SDKs, valgrind to count instructions, and the C libraries that the benches
+# are compared with.
+PEER_PACKAGES := libsamplerate0-dev libsoxr-dev libspeexdsp-dev pkg-config
+DEBIAN_PACKAGES := build-essential ca-certificates python3 python3-venv valgrind $(PEER_PACKAGES)
+
+# Installs those of the Debian packages $(1) that are missing.
+define install
+$(call heading,system packages)
+@missing=(); \
+for package in $(1); do \
+	dpkg-query -W -f='$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' \
+		|| missing+=("$$package"); \
+done; \
+if [ $${#missing[@]} -eq 0 ]; then \
+	echo "present: $(1)"; \
+else \
+	sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; \
+	echo "installing: $${missing[*]}"; \
+	case "$${missing[*]}" in *:arm64*) $$sudo dpkg --add-architecture arm64 ;; esac; \
+	$$sudo apt-get update -qq; \
+	$$sudo env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends --no-remove "$${missing[@]}"; \
+fi
+endef
 
 deps:
-	$(call heading,system packages)
-	@missing=(); \
-	for package in $(DEBIAN_PACKAGES); do \
-		dpkg-query -W -f='$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' \
-			|| missing+=("$$package"); \
-	done; \
-	if [ $${#missing[@]} -eq 0 ]; then \
-		echo "present: $(DEBIAN_PACKAGES)"; \
-	else \
-		sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; \
-		echo "installing: $${missing[*]}"; \
-		$$sudo apt-get update -qq; \
-		$$sudo env DEBIAN_FRONTEND=noninteractive \
-			apt-get install -y -qq --no-install-recommends "$${missing[@]}"; \
-	fi
+	$(call install,$(DEBIAN_PACKAGES))
 	$(call heading,Rust)
 	@$(CARGO) --version || { echo 'install Rust: https://www.rust-lang.org/tools/install'; exit 1; }
 	@$(CARGO) fmt --version
@@ -52,13 +65,15 @@ demo:
 	@target/release/trunkline-demo $(DEMO)
 
 # Cheap checks first: a wrong format should not cost a quarter of an hour.
-test: test-fmt test-clippy test-docs test-features test-rust test-benches test-fuzz test-official
+test: test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions \
+		test-fuzz test-official
 	$(call heading,summary)
 	@awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8; binaries++ } \
 		END { printf "Rust: %d passed, %d failed, %d ignored in %d test binaries\n", \
 			passed, failed, ignored, binaries; exit failed || !passed }' $(LOGS)/rust.log
 	@awk '/^Success/ { ran++ } END { printf "Benches: %d ran once\n", ran; exit !ran }' \
 		$(LOGS)/benches.log
+	@echo "Instructions: $$(tail -n 1 $(LOGS)/instructions.log)"
 	@awk '/^fuzzed/ { targets++; runs += $$3 } \
 		END { printf "Fuzzing: %d executions of %d targets\n", runs, targets; exit !targets }' \
 		$(LOGS)/fuzz.log
@@ -99,6 +114,29 @@ test-benches:
 	@mkdir -p $(LOGS)
 	@$(CARGO) test -p trunkline-benches --benches --locked 2>&1 | tee $(LOGS)/benches.log
 
+# Against the figures in instructions.tsv; counts, unlike times, do not depend on what else runs, nor,
+# as it turned out, on where memory lies, which containers forbid to fix.
+test-instructions: $(LOGS)/instructions.jsonl
+	@$(PYTHON) benches/paths/instructions.py <$< | tee $(LOGS)/instructions.log
+
+instructions-update: $(LOGS)/instructions.jsonl
+	@$(PYTHON) benches/paths/instructions.py --update <$<
+
+.PHONY: $(LOGS)/instructions.jsonl
+$(LOGS)/instructions.jsonl: $(GUNGRAUN_RUNNER)
+	$(call heading,instructions of each hot path)
+	@mkdir -p $(@D)
+	@env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS GUNGRAUN_RUNNER=$(CURDIR)/$< \
+		$(CARGO) bench -p trunkline-paths --bench instructions --features internal --locked -- \
+		--output-format=json --parallel=auto --allow-aslr=yes --callgrind-args=--cache-sim=no >$@
+
+# The harness insists on a runner of its own version. Unoptimised: it only starts valgrind and reads
+# what that prints.
+$(GUNGRAUN_RUNNER):
+	$(call heading,gungraun-runner $(GUNGRAUN))
+	@CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --quiet --locked --debug --no-track \
+		--root $(dir $(@D)) gungraun-runner@$(GUNGRAUN)
+
 # New inputs go to the first folder and are forgotten: every run starts from the seeds. A crash, an
 # endless loop or too much memory leaves the input in core/fuzz/artifacts and ends the run.
 test-fuzz:
@@ -137,6 +175,71 @@ $(VENV)/.installed: $(REQUIREMENTS)
 
 bench:
 	@$(CARGO) bench -p trunkline-benches --locked
+
+# The libraries that do the same work, side by side: two minutes on a quiet machine.
+compare:
+	$(call install,build-essential $(PEER_PACKAGES))
+	$(call heading,build)
+	@$(CARGO) build --release --locked -p trunkline-benches --features c-peers --bin compare
+	$(call heading,compare)
+	@$(CARGO) run --quiet --release --locked -p trunkline-benches --features c-peers --bin compare
+
+# Scores every resampler's sound and makes the page to listen to: benches/report/sound.md and
+# listen.html. The package `pesq` is built from its source. Not part of `test`, which instead checks
+# that the report is of the sound that the code makes now, to the bit.
+listen: $(PESQ_VENV)/.installed
+	$(call heading,sound)
+	@$(PESQ_VENV)/bin/python -B benches/sound/score.py
+
+$(PESQ_VENV)/.installed: $(PESQ_REQUIREMENTS)
+	$(call heading,Python environment for PESQ)
+	$(call install,build-essential python3-dev python3-venv $(PEER_PACKAGES))
+	@mkdir -p $(@D)
+	@$(PYTHON) -m venv --clear $(PESQ_VENV)
+	@$(PESQ_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# How near the shipped build, with its instruction set chosen at run time, comes to one for this
+# machine. Not part of `test`, since it is about times.
+native:
+	$(call heading,build for any machine)
+	@env -u RUSTFLAGS CARGO_TARGET_DIR=target/native/baseline \
+		$(CARGO) build --release --locked -p trunkline-paths --bin native
+	$(call heading,build for this machine)
+	@RUSTFLAGS='-C target-cpu=native' CARGO_TARGET_DIR=target/native/native \
+		$(CARGO) build --release --locked -p trunkline-paths --bin native
+	$(call heading,both by turns)
+	@target/native/baseline/release/native target/native/{baseline,native}/release/native
+
+# NEON under emulation, and builds without an operating system; a day of audio would take minutes of
+# it. A compiler with these targets is
+# Debian's of version 1.96, beside the one that the rest is built with; libc6:arm64, which comes with
+# its library, is the C library to run with: in that of libc6-arm64-cross, threads do not start.
+CROSS_PACKAGES := rustc-web cargo-web rust-web-src libstd-rust-web-dev:arm64 gcc-aarch64-linux-gnu \
+	libc6-dev-arm64-cross qemu-user
+CROSS_CARGO := env -u RUSTFLAGS -u RUSTC_WRAPPER PATH="/usr/bin:$$PATH" RUSTC=/usr/bin/rustc \
+	CARGO_TARGET_DIR=target/cross /usr/bin/cargo
+NO_STD_TARGETS := aarch64-unknown-none thumbv7em-none-eabihf wasm32-unknown-unknown
+
+cross:
+	$(call install,$(CROSS_PACKAGES))
+	$(call heading,kernels on aarch64)
+	@mkdir -p $(LOGS)
+	@CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+		CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=qemu-aarch64 \
+		$(CROSS_CARGO) test --locked --target aarch64-unknown-linux-gnu -p trunkline \
+		--lib --test g711 --test base64 --test resample -- --skip a_day_of_audio 2>&1 | tee $(LOGS)/cross.log
+	$(call heading,builds without an operating system)
+	@for target in $(NO_STD_TARGETS); do \
+		echo "-- $$target"; \
+		RUSTC_BOOTSTRAP=1 $(CROSS_CARGO) check --locked -Zbuild-std=core,alloc -p trunkline \
+			--no-default-features --target $$target; \
+	done
+	$(call heading,summary)
+	@awk '/^test result:/ { passed += $$4; binaries++ } \
+		END { printf "aarch64: %d passed in %d test binaries\n", passed, binaries; exit !passed }' \
+		$(LOGS)/cross.log
+	@echo 'no_std: $(NO_STD_TARGETS)'
 
 fmt:
 	@$(CARGO) fmt --all

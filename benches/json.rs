@@ -9,9 +9,7 @@ use trunkline::{
     openai::OpenAiRealtime,
     twilio::Twilio,
 };
-use trunkline_benches::{FRAME, openai_delta, speech_like, twilio_media};
-
-const STREAM: &str = "MZ22222222222222222222222222222222";
+use trunkline_benches::{FRAME, call::STREAM, openai_delta, speech_like, twilio_media};
 
 fn read(c: &mut Criterion) {
     let media = twilio_media(17, &[0x55; FRAME]);

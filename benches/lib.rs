@@ -2,46 +2,11 @@
 //!
 //! [`naive`] is the pipeline that is written by hand everywhere: serde_json, the `base64` crate, a
 //! decoding table, the common 16-bit encoder and rubato's FFT resampler, each called as its
-//! documentation shows.
+//! documentation shows. [`peers`] are the libraries that do the same work, one by one;
+//! [`sound`] is a voice's way through them.
 
 pub mod naive;
+pub mod peers;
+pub mod sound;
 
-/// Samples of a 20 ms frame at 8 kHz.
-pub const FRAME: usize = 160;
-
-/// `count` samples at `rate_hz` that are loud and quiet in turn, as speech is, and never silent: a
-/// sum of three tones under a slow envelope.
-pub fn speech_like(count: usize, rate_hz: f64) -> Vec<i16> {
-    let tone = |t: f64, hz: f64| (core::f64::consts::TAU * hz * t).sin();
-    (0..count)
-        .map(|n| {
-            let t = n as f64 / rate_hz;
-            let envelope = 0.55 + 0.45 * tone(t, 3.1);
-            let voice = 0.5 * tone(t, 190.0) + 0.3 * tone(t, 710.0) + 0.2 * tone(t, 2_350.0);
-            (envelope * voice * 12_000.0) as i16
-        })
-        .collect()
-}
-
-/// A Twilio `media` message with `frame` as its payload.
-pub fn twilio_media(number: u64, frame: &[u8]) -> String {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
-
-    format!(
-        r#"{{"event":"media","sequenceNumber":"{}","media":{{"track":"inbound","chunk":"{number}","timestamp":"{}","payload":"{}"}},"streamSid":"MZ22222222222222222222222222222222"}}"#,
-        number + 1,
-        (number - 1) * 20,
-        STANDARD.encode(frame),
-    )
-}
-
-/// A model's audio delta with `pcm` at 24 kHz as its audio.
-pub fn openai_delta(number: u64, response: u64, pcm: &[i16]) -> String {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
-
-    let bytes: Vec<u8> = pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-    format!(
-        r#"{{"type":"response.output_audio.delta","event_id":"event_{number}","response_id":"resp_{response}","item_id":"item_{response}","output_index":0,"content_index":0,"delta":"{}"}}"#,
-        STANDARD.encode(bytes),
-    )
-}
+pub use trunkline_paths::{FRAME, call, openai_delta, speech_like, twilio_media};

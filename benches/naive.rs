@@ -1,54 +1,16 @@
 //! The hand-written pipeline, in both directions.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use rubato::{Fft, FixedSync, Resampler, audioadapter_buffers::direct::InterleavedSlice};
 use serde_json::{Value, json};
 use trunkline::g711::{Variant, mulaw};
 
 use crate::FRAME;
-
-/// Fixed-ratio resampler of 20 ms frames: rubato's FFT at its usual chunk of a frame.
-pub struct Rubato {
-    fft: Fft<f32>,
-    input: Vec<f32>,
-    output: Vec<f32>,
-}
-
-impl Rubato {
-    /// From `from_hz` to `to_hz`.
-    pub fn new(from_hz: usize, to_hz: usize) -> Self {
-        let frame = from_hz / 50;
-        let fft = Fft::new(from_hz, to_hz, frame, 1, FixedSync::Both).expect("plain rates");
-        Self {
-            fft,
-            input: vec![0.0; frame],
-            output: vec![0.0; to_hz / 50],
-        }
-    }
-
-    /// One frame.
-    pub fn process(&mut self, pcm: &[i16]) -> Vec<i16> {
-        for (dst, &sample) in self.input.iter_mut().zip(pcm) {
-            *dst = f32::from(sample) / 32_768.0;
-        }
-        let (frames_in, frames_out) = (self.input.len(), self.output.len());
-        let input = InterleavedSlice::new(&self.input, 1, frames_in).expect("one channel");
-        let mut output =
-            InterleavedSlice::new_mut(&mut self.output, 1, frames_out).expect("one channel");
-        self.fft
-            .process_into_buffer(&input, &mut output, None)
-            .expect("a whole frame");
-        self.output
-            .iter()
-            .map(|&sample| (sample * 32_767.0) as i16)
-            .collect()
-    }
-}
+use crate::peers::{Direction, Resampler as _, RubatoFft};
 
 /// Caller → model: a Twilio `media` message becomes an append event.
 pub struct Uplink {
     table: [i16; 256],
-    resampler: Rubato,
+    resampler: RubatoFft,
 }
 
 impl Uplink {
@@ -57,7 +19,7 @@ impl Uplink {
         let table = core::array::from_fn(|code| mulaw::decode_sample(code as u8));
         Self {
             table,
-            resampler: Rubato::new(8_000, 24_000),
+            resampler: RubatoFft::new(Direction::Up),
         }
     }
 
@@ -70,9 +32,9 @@ impl Uplink {
             .iter()
             .map(|&code| self.table[usize::from(code)])
             .collect();
-        let bytes: Vec<u8> = self
-            .resampler
-            .process(&pcm)
+        let mut wide = vec![0; 3 * pcm.len()];
+        self.resampler.process_into(&pcm, &mut wide);
+        let bytes: Vec<u8> = wide
             .iter()
             .flat_map(|sample| sample.to_le_bytes())
             .collect();
@@ -88,14 +50,14 @@ impl Default for Uplink {
 
 /// Model → caller: a delta of 20 ms becomes a Twilio `media` message.
 pub struct Downlink {
-    resampler: Rubato,
+    resampler: RubatoFft,
 }
 
 impl Downlink {
     /// Resamples 24 kHz to 8 kHz.
     pub fn new() -> Self {
         Self {
-            resampler: Rubato::new(24_000, 8_000),
+            resampler: RubatoFft::new(Direction::Down),
         }
     }
 
@@ -109,9 +71,9 @@ impl Downlink {
             .chunks_exact(2)
             .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
             .collect();
-        let mulaw: Vec<u8> = self
-            .resampler
-            .process(&pcm)
+        let mut narrow = vec![0; pcm.len() / 3];
+        self.resampler.process_into(&pcm, &mut narrow);
+        let mulaw: Vec<u8> = narrow
             .iter()
             .map(|&sample| mulaw::encode_sample_with(Variant::Sun, sample))
             .collect();

@@ -74,24 +74,32 @@ def speech(voice, text):
             data = recording.readframes(recording.getnframes())
     audio = np.frombuffer(data, dtype="<i2").astype(float)
     audio = resampled(audio, rate)
-    frames = audio[: len(audio) // PACKET * PACKET].reshape(-1, PACKET)
-    power = (frames**2).mean(axis=1)
-    level = np.sqrt(power[power > power.max() * 1e-4].mean())
-    audio *= 32768 * 10 ** (-26 / 20) / level
+    audio *= 32768 * 10 ** (-26 / 20) / level(audio)
     pause = np.zeros(RATE // 2)
     audio = np.concatenate([pause, audio, pause])
     return np.clip(np.round(audio), -32768, 32767).astype("<i2")
 
 
-def resampled(audio, rate):
-    """To 8 kHz and a telephone's band, by the spectrum of the whole recording."""
+def level(audio):
+    """Of the packets that are not silent."""
+    packets = audio[: len(audio) // PACKET * PACKET].reshape(-1, PACKET)
+    power = (packets**2).mean(axis=1)
+    return np.sqrt(power[power > power.max() * 1e-4].mean())
+
+
+def telephone_band(hertz):
+    """Gain of a telephone's band of 300 to 3,400 Hz with soft edges."""
+    return np.clip((hertz - 200) / 100, 0, 1) * np.clip((3_600 - hertz) / 200, 0, 1)
+
+
+def resampled(audio, rate, band=telephone_band):
+    """To 8 kHz and within a band, by the spectrum of the whole recording."""
     padded = np.concatenate([audio, np.zeros(-len(audio) % rate)])
     spectrum = np.fft.rfft(padded)
     seconds = len(padded) // rate
     length = seconds * RATE
     spectrum = spectrum[: length // 2 + 1].copy()
-    hertz = np.arange(len(spectrum)) / seconds
-    spectrum *= np.clip((hertz - 200) / 100, 0, 1) * np.clip((3_600 - hertz) / 200, 0, 1)
+    spectrum *= band(np.arange(len(spectrum)) / seconds)
     return np.fft.irfft(spectrum, length)[: len(audio) * RATE // rate] * RATE / rate
 
 
@@ -111,11 +119,11 @@ def losses(kind, percent, packets, seed):
     return lost
 
 
-def write_wav(path, audio):
+def write_wav(path, audio, rate=RATE):
     with wave.open(str(path), "wb") as recording:
         recording.setnchannels(1)
         recording.setsampwidth(2)
-        recording.setframerate(RATE)
+        recording.setframerate(rate)
         recording.writeframes(audio.tobytes())
 
 

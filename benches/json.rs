@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Value, json};
 use trunkline::{
-    dialect::{Carrier, CarrierCommand, CarrierEvent, Model, ModelCommand, ModelEvent},
+    dialect::{Carrier, CarrierCommand, CarrierEvent, Model, ModelCommand, ModelEvent, Shape},
     openai::OpenAiRealtime,
     twilio::Twilio,
 };
@@ -27,12 +27,29 @@ fn read(c: &mut Criterion) {
     group.bench_function("twilio_media/trunkline", |b| {
         b.iter(|| Twilio.read(black_box(&media)))
     });
+    // Of a stream, after a message of the same form.
+    let mut shape = Shape::new();
+    group.bench_function("twilio_media/trunkline_next", |b| {
+        b.iter(|| {
+            Twilio
+                .read_next(black_box(&mut shape), black_box(&media))
+                .is_ok()
+        });
+    });
     group.bench_function("twilio_media/serde_json_value", |b| {
         b.iter(|| serde_json::from_str::<Value>(black_box(&media)));
     });
     group.throughput(Throughput::Bytes(delta.len() as u64));
     group.bench_function("openai_delta/trunkline", |b| {
         b.iter(|| OpenAiRealtime.read(black_box(&delta)));
+    });
+    let mut shape = Shape::new();
+    group.bench_function("openai_delta/trunkline_next", |b| {
+        b.iter(|| {
+            OpenAiRealtime
+                .read_next(black_box(&mut shape), black_box(&delta))
+                .is_ok()
+        });
     });
     group.bench_function("openai_delta/serde_json_value", |b| {
         b.iter(|| serde_json::from_str::<Value>(black_box(&delta)));

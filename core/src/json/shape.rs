@@ -226,7 +226,7 @@ mod tests {
     use crate::{dialect::Carrier, twilio::Twilio};
 
     /// A message as Twilio writes it, with 20 ms of audio.
-    fn media(number: u32) -> std::string::String {
+    fn media(number: u32) -> String {
         let audio = "q83v".repeat(54);
         format!(
             r#"{{"event":"media","sequenceNumber":"{number}","media":{{"track":"inbound","chunk":"{number}","timestamp":"{}","payload":"{audio}"}},"streamSid":"MZ18ad3ab5a668481ce02b83e7395059f0"}}"#,

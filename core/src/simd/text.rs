@@ -12,12 +12,13 @@ pub(crate) fn ascii(bytes: &[u8]) -> Option<&str> {
     if !is_ascii_at(super::detect(), bytes) {
         return None;
     }
-    // SAFETY: every byte is ASCII, and any sequence of these is UTF-8 (RFC 3629 §3).
     #[allow(
         unsafe_code,
         reason = "the library's check takes 27 ns for an append event, this one 5"
     )]
-    Some(unsafe { core::str::from_utf8_unchecked(bytes) })
+    // SAFETY: every byte is ASCII, and any sequence of these is UTF-8 (RFC 3629 §3).
+    let text = unsafe { core::str::from_utf8_unchecked(bytes) };
+    Some(text)
 }
 
 /// Whether all of `bytes` are ASCII, on this level.

@@ -15,8 +15,8 @@ use fearless_simd::{Avx512, prelude::*, u8x16, u8x32, u8x64};
 use super::base64::Memory;
 use crate::base64::{ALPHABET, SEXTETS};
 
-/// Encodes all groups of `src` that are whole, in bytes and in elements, to the start of `dst`; returns how many bytes it took, 0 if
-/// `src` is shorter than a vector.
+/// Encodes all groups of `src` that are whole, in bytes and in elements, to the start of `dst`;
+/// returns how many bytes it took, 0 if `src` is shorter than a vector.
 #[inline(always)]
 pub(super) fn encode<M: Memory + ?Sized>(avx512: Avx512, src: &M, dst: &mut [u8]) -> usize {
     let len = src.len_bytes();

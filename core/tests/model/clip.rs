@@ -25,6 +25,8 @@ pub(crate) struct Clip {
     down: Option<Downsampler>,
     /// No more audio of it will reach the Bridge.
     pub(crate) is_finished: bool,
+    /// The rest of it was on its way when the connection broke.
+    is_cut_off: bool,
     /// Sent by the Bridge; truly played; proven to the Bridge by echoes.
     pub(crate) sent: usize,
     pub(crate) played: usize,
@@ -51,6 +53,7 @@ impl Clip {
             line: Vec::new(),
             down: None,
             is_finished: false,
+            is_cut_off: false,
             sent: 0,
             played: 0,
             proven: 0,
@@ -135,9 +138,14 @@ impl Clip {
         self.received == self.made && self.is_finished && self.played == self.line.len()
     }
 
+    /// The connection is gone: what has not reached the Bridge never will.
+    pub(crate) fn cut_off(&mut self) {
+        self.is_cut_off |= self.received < self.made;
+    }
+
     /// The Bridge still has to keep books on it.
     pub(crate) fn is_open(&self) -> bool {
-        let is_received = self.is_finished && self.received == self.made;
+        let is_received = self.is_cut_off || self.is_finished && self.received == self.made;
         !(self.is_over || is_received && self.proven == self.line.len())
     }
 

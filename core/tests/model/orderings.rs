@@ -14,6 +14,7 @@
 //! | an item nobody heard | [`an_item_nobody_heard`] |
 //! | a `clear` that crosses deltas | [`a_clear_that_crosses_deltas`] |
 //! | an item, and a part, that begin after the interruption | [`an_item_that_begins_too_late`] |
+//! | many answers lost with the connection that brought them | [`many_answers_lost_with_the_connection_that_brought_them`] |
 //! | two barge-ins 1–40 ms apart | [`two_barge_ins_in_a_row`] |
 //! | one barge-in after the other | `barge_in.rs`: `each_answer_of_a_hasty_conversation_is_cut_for_itself` |
 //! | echoes lost | [`echoes_lost`] |
@@ -821,4 +822,20 @@ fn a_response_that_begins_after_speech_was_long_enough() {
     ];
     let told = play(setup, &script);
     assert_eq!(count(&told, CANCEL), 0);
+}
+
+#[test]
+fn many_answers_lost_with_the_connection_that_brought_them() {
+    let setup = Setup {
+        is_under_way: false,
+        creates: false,
+        interrupts: false,
+        delays: [0; 4],
+        frame: 20,
+        ..Setup::default()
+    };
+    let mut script = vec![Wait(60_000)];
+    script.extend([4, 1, 4, 4, 2].map(|items| Reply(vec![20; items])));
+    script.push(LoseModel(0));
+    play(setup, &script);
 }

@@ -9,6 +9,7 @@ use trunkline::{Bridge, Error, mulaw};
 
 use self::host::config;
 use super::{
+    clip::Clip,
     event::{Event, Setup, Stray},
     player::Player,
     server::{Message, Server},
@@ -425,6 +426,7 @@ impl World {
         // Nobody speaks to a server that is not there.
         self.server.open();
         self.server.take_outbox();
+        self.server.clips.iter_mut().for_each(Clip::cut_off);
         self.input(Input::OpenAiClosed, Cause::ModelClosed);
         if !self.truth.is_ended {
             self.reconnect_at = Some(self.now + ms(time));

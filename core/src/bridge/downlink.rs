@@ -168,11 +168,6 @@ impl Downlink {
         self.part
     }
 
-    /// Whether `part` is the one whose deltas are coming.
-    pub(super) fn is_in(&self, part: (Id, u32)) -> bool {
-        self.part == Some(part)
-    }
-
     /// Lets no more media be due; whether it is news.
     pub(super) fn hold(&mut self, now: Duration) -> bool {
         let is_new = self.held_since.is_none();

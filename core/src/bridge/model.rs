@@ -83,7 +83,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                     return self.cut_late_part(item_id, content_index);
                 }
                 let part = (Id::from_json(item_id, "item_id")?, content_index);
-                if self.downlink.is_in(part) {
+                if self.downlink.part() == Some(part) {
                     self.downlink.finish(self.storage.as_mut(), &mut self.stats);
                     self.tell_heard();
                 }

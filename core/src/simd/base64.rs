@@ -3,6 +3,8 @@
 //! Both directions need shuffles of bytes by index: levels without leave the work to the scalar
 //! code in [`crate::base64`], which also does what is left over here.
 
+use core::array;
+
 use fearless_simd::prelude::*;
 use fearless_simd::{Simd, dispatch, i16x8, i16x16, i16x32, u8x16, u8x32, u8x64, u16x16, u32x8};
 
@@ -48,8 +50,9 @@ pub(super) trait Memory {
     /// How many they are.
     fn len_bytes(&self) -> usize;
 
-    /// The 64 bytes from `start`, if there are as many.
-    fn whole<S: Simd>(&self, simd: S, start: usize) -> Option<u8x64<S>>;
+    /// `N` vectors of 64 bytes, each from 48 bytes further on than the one before, the first from
+    /// `start`, if there are as many.
+    fn vectors<S: Simd, const N: usize>(&self, simd: S, start: usize) -> Option<[u8x64<S>; N]>;
 
     /// The 16 bytes from `start` and the 16 from 12 bytes further, if there are as many.
     fn pair<S: Simd>(&self, simd: S, start: usize) -> Option<u8x32<S>>;
@@ -67,9 +70,11 @@ impl Memory for [u8] {
     }
 
     #[inline(always)]
-    fn whole<S: Simd>(&self, simd: S, start: usize) -> Option<u8x64<S>> {
-        let bytes = self.get(start..)?.first_chunk::<64>()?;
-        Some(u8x64::from_slice(simd, bytes))
+    fn vectors<S: Simd, const N: usize>(&self, simd: S, start: usize) -> Option<[u8x64<S>; N]> {
+        let bytes = self.get(start..)?.get(..48 * N + 16)?;
+        Some(array::from_fn(|n| {
+            u8x64::from_slice(simd, &bytes[48 * n..][..64])
+        }))
     }
 
     #[inline(always)]
@@ -95,9 +100,11 @@ impl Memory for [i16] {
     }
 
     #[inline(always)]
-    fn whole<S: Simd>(&self, simd: S, start: usize) -> Option<u8x64<S>> {
-        let samples = self.get(start / 2..)?.first_chunk::<32>()?;
-        Some(i16x32::from_slice(simd, samples).bitcast())
+    fn vectors<S: Simd, const N: usize>(&self, simd: S, start: usize) -> Option<[u8x64<S>; N]> {
+        let samples = self.get(start / 2..)?.get(..24 * N + 8)?;
+        Some(array::from_fn(|n| {
+            i16x32::from_slice(simd, &samples[24 * n..][..32]).bitcast()
+        }))
     }
 
     #[inline(always)]

@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .PHONY: deps demo test bench compare listen native cross fmt lint deny \
 	test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions test-fuzz \
-	test-official instructions-update
+	test-official test-python python-wheel instructions-update
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -12,6 +12,9 @@ VENV := .venv
 GUNGRAUN := $(shell sed -n '/^name = "gungraun-runner"$$/ { n; s/[^0-9.]//gp }' Cargo.lock)
 GUNGRAUN_RUNNER := target/tools/gungraun-$(GUNGRAUN)/bin/gungraun-runner
 REQUIREMENTS := core/tests/official/requirements.txt
+PYTHON_VENV := target/python-venv
+PYTHON_REQUIREMENTS := bindings-python/tests/requirements.txt
+PYTHON_SOURCES := bindings-python/python bindings-python/tests
 PESQ_VENV := target/pesq-venv
 PESQ_REQUIREMENTS := benches/concealment/requirements.txt
 
@@ -66,7 +69,7 @@ demo:
 
 # Cheap checks first: a wrong format should not cost a quarter of an hour.
 test: test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions \
-		test-fuzz test-official
+		test-fuzz test-official test-python
 	$(call heading,summary)
 	@awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8; binaries++ } \
 		END { printf "Rust: %d passed, %d failed, %d ignored in %d test binaries\n", \
@@ -77,7 +80,8 @@ test: test-fmt test-clippy test-docs test-features test-rust test-benches test-i
 	@awk '/^fuzzed/ { targets++; runs += $$3 } \
 		END { printf "Fuzzing: %d executions of %d targets\n", runs, targets; exit !targets }' \
 		$(LOGS)/fuzz.log
-	@echo "Python: $$(tail -n 1 $(LOGS)/official.log)"
+	@echo "Official packages: $$(tail -n 1 $(LOGS)/official.log)"
+	@echo "Python: $$(tail -n 1 $(LOGS)/python.log)"
 
 test-fmt:
 	$(call heading,format)
@@ -171,6 +175,36 @@ $(VENV)/.installed: $(REQUIREMENTS)
 	$(call heading,Python environment)
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# The wheel as it is shipped, in an environment with all that it works together with. The stub says
+# what the module is: mypy compares the two, pyright reads both and all that uses them.
+test-python: python-wheel
+	$(call heading,Python: types)
+	@$(PYTHON_VENV)/bin/python -m mypy.stubtest trunkline --allowlist bindings-python/tests/stubtest.allow
+	@$(PYTHON_VENV)/bin/python -m mypy --strict $(PYTHON_SOURCES)
+	@$(PYTHON_VENV)/bin/pyright --project bindings-python
+	$(call heading,Python: tests)
+	@mkdir -p $(LOGS)
+	@$(CARGO) build --locked -p trunkline-simulators
+	@TRUNKLINE_SIM=$(CURDIR)/target/debug/trunkline-sim \
+		$(PYTHON_VENV)/bin/python -B -m pytest -q -p no:cacheprovider bindings-python/tests 2>&1 \
+		| tee $(LOGS)/python.log
+
+python-wheel: $(PYTHON_VENV)/.installed
+	$(call heading,Python: wheel)
+	@rm -rf target/wheels
+	@cd bindings-python && ../$(PYTHON_VENV)/bin/maturin build --quiet --release --locked \
+		--out ../target/wheels
+	@$(PYTHON_VENV)/bin/pip install --quiet --disable-pip-version-check --no-index --no-deps \
+		--force-reinstall target/wheels/*.whl
+	@$(PYTHON_VENV)/bin/python -m trunkline
+
+$(PYTHON_VENV)/.installed: $(PYTHON_REQUIREMENTS)
+	$(call heading,Python: environment)
+	@mkdir -p $(@D)
+	@$(PYTHON) -m venv --clear $(PYTHON_VENV)
+	@$(PYTHON_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 bench:

@@ -109,6 +109,7 @@ pub use json::{JsonStr, RawJson};
 pub use openai::SessionUpdate;
 pub use playback::PlaybackLedger;
 pub use resample::{Downsampler, Upsampler};
+pub use simd::instruction_set;
 pub use voice::VoiceDetector;
 
 /// The README's code, as tests.

@@ -26,6 +26,24 @@ pub(crate) fn detect() -> Level {
     Level::try_detect().unwrap_or(Level::baseline())
 }
 
+/// The instruction set that the kernels run with on this machine: `"AVX-512"`, `"AVX2"`, `"SSE4.2"`,
+/// `"SSE2"`, `"NEON"`, `"SIMD128"` (WebAssembly) or `"scalar"`. All give the same bits.
+pub fn instruction_set() -> &'static str {
+    let level = detect();
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    let best = match () {
+        () if level.as_avx512().is_some() => "AVX-512",
+        () if level.as_avx2().is_some() => "AVX2",
+        () if level.as_sse4_2().is_some() => "SSE4.2",
+        () => "SSE2",
+    };
+    #[cfg(target_arch = "aarch64")]
+    let best = "NEON";
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
+    let best = "SIMD128";
+    if level.is_fallback() { "scalar" } else { best }
+}
+
 /// A buffer that begins where a line of the cache does, so that the widest vectors in it cross none.
 #[derive(Clone, Copy)]
 #[repr(align(64))]

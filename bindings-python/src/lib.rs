@@ -1,0 +1,27 @@
+//! `trunkline._trunkline`: the core as a Python module.
+//!
+//! What it means is said in `python/trunkline/_trunkline.pyi`; here is how it is reached. Classes are
+//! frozen, their state behind a mutex: any thread may call any object at any time.
+
+use pyo3::prelude::*;
+
+mod buffer;
+mod error;
+mod g711;
+mod gil;
+mod resample;
+
+#[pymodule(gil_used = false)]
+fn _trunkline(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_function(wrap_pyfunction!(instruction_set, module)?)?;
+    error::register(module)?;
+    g711::register(module)?;
+    resample::register(module)?;
+    Ok(())
+}
+
+#[pyfunction]
+fn instruction_set() -> &'static str {
+    trunkline::instruction_set()
+}

@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .PHONY: deps demo test bench compare listen native cross fmt lint deny \
 	test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions test-fuzz \
-	test-official test-python python-wheel instructions-update
+	test-official test-python test-sdist python-wheel instructions-update
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -69,7 +69,7 @@ demo:
 
 # Cheap checks first: a wrong format should not cost a quarter of an hour.
 test: test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions \
-		test-fuzz test-official test-python
+		test-fuzz test-official test-python test-sdist
 	$(call heading,summary)
 	@awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8; binaries++ } \
 		END { printf "Rust: %d passed, %d failed, %d ignored in %d test binaries\n", \
@@ -199,6 +199,18 @@ python-wheel: $(PYTHON_VENV)/.installed
 	@$(PYTHON_VENV)/bin/pip install --quiet --disable-pip-version-check --no-index --no-deps \
 		--force-reinstall target/wheels/*.whl
 	@$(PYTHON_VENV)/bin/python -m trunkline
+
+# What pip does on a machine that no wheel fits, in an environment that has nothing.
+test-sdist: $(PYTHON_VENV)/.installed
+	$(call heading,Python: source distribution)
+	@rm -rf target/sdist
+	@cd bindings-python && ../$(PYTHON_VENV)/bin/maturin sdist --out ../target/sdist
+	@$(PYTHON) -m venv target/sdist/venv
+	@target/sdist/venv/bin/pip wheel --quiet --disable-pip-version-check --no-deps \
+		--wheel-dir target/sdist target/sdist/trunkline-*.tar.gz
+	@target/sdist/venv/bin/pip install --quiet --disable-pip-version-check --no-index \
+		target/sdist/trunkline-*.whl
+	@target/sdist/venv/bin/python -m trunkline
 
 $(PYTHON_VENV)/.installed: $(PYTHON_REQUIREMENTS)
 	$(call heading,Python: environment)

@@ -21,8 +21,8 @@ app = FastAPI()
 
 @app.post("/twilio/incoming-call")
 async def incoming_call() -> Response:
-    host = os.environ["PUBLIC_HOST"]
-    twiml = f'<Response><Connect><Stream url="wss://{host}/streams"/></Connect></Response>'
+    url = os.environ["PUBLIC_URL"].replace("https:", "wss:") + "/streams"
+    twiml = f'<Response><Connect><Stream url="{url}"/></Connect></Response>'
     return Response(twiml, media_type="text/xml")
 
 

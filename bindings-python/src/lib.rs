@@ -5,11 +5,14 @@
 
 use pyo3::prelude::*;
 
+mod bridge;
 mod buffer;
 mod error;
 mod g711;
 mod gil;
+mod record;
 mod resample;
+mod time;
 
 #[pymodule(gil_used = false)]
 fn _trunkline(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -18,6 +21,7 @@ fn _trunkline(module: &Bound<'_, PyModule>) -> PyResult<()> {
     error::register(module)?;
     g711::register(module)?;
     resample::register(module)?;
+    bridge::register(module)?;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ GUNGRAUN_RUNNER := target/tools/gungraun-$(GUNGRAUN)/bin/gungraun-runner
 REQUIREMENTS := core/tests/official/requirements.txt
 PYTHON_VENV := target/python-venv
 PYTHON_REQUIREMENTS := bindings-python/tests/requirements.txt
-PYTHON_SOURCES := bindings-python/python bindings-python/tests
+PYTHON_SOURCES := bindings-python/python bindings-python/tests examples/python
 PESQ_VENV := target/pesq-venv
 PESQ_REQUIREMENTS := benches/concealment/requirements.txt
 
@@ -182,13 +182,14 @@ $(VENV)/.installed: $(REQUIREMENTS)
 test-python: python-wheel
 	$(call heading,Python: types)
 	@$(PYTHON_VENV)/bin/python -m mypy.stubtest trunkline --allowlist bindings-python/tests/stubtest.allow
-	@$(PYTHON_VENV)/bin/python -m mypy --strict $(PYTHON_SOURCES)
-	@$(PYTHON_VENV)/bin/pyright --project bindings-python
+	@$(PYTHON_VENV)/bin/python -m mypy --config-file bindings-python/pyproject.toml $(PYTHON_SOURCES)
+	@$(PYTHON_VENV)/bin/pyright --project bindings-python --pythonpath $(PYTHON_VENV)/bin/python
 	$(call heading,Python: tests)
 	@mkdir -p $(LOGS)
 	@$(CARGO) build --locked -p trunkline-simulators
 	@TRUNKLINE_SIM=$(CURDIR)/target/debug/trunkline-sim \
-		$(PYTHON_VENV)/bin/python -B -m pytest -q -p no:cacheprovider bindings-python/tests 2>&1 \
+		$(PYTHON_VENV)/bin/python -B -m pytest -q -p no:cacheprovider \
+		bindings-python/tests examples/python/tests 2>&1 \
 		| tee $(LOGS)/python.log
 
 python-wheel: $(PYTHON_VENV)/.installed

@@ -16,6 +16,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import audioop  # [1] Gone from Python 3.13. `trunkline.audioop` is the same, and faster.
 
+RateState = tuple[int, tuple[tuple[int, int], ...]]
+
 app = FastAPI()
 
 
@@ -34,8 +36,8 @@ class Call:
         self.timestamp_ms = 0
         self.answer_began_ms: int | None = None
         self.item_id = ""
-        self.up: object = None
-        self.down: object = None
+        self.up: RateState | None = None
+        self.down: RateState | None = None
 
     async def caller_to_model(self) -> None:
         async for text in self.twilio.iter_text():

@@ -108,4 +108,4 @@ def running(command: list[Any], **options: Any) -> Iterator[subprocess.Popen[str
 def heard_ms(call: Record, clear: Record) -> float:
     """How much was heard of what played when `clear` came, in one piece."""
     runs = [run for run in call["runs"] if run["first_sample"] < clear["played_samples"]]
-    return (clear["played_samples"] - runs[-1]["first_sample"]) / 8
+    return float(clear["played_samples"] - runs[-1]["first_sample"]) / 8

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +41,7 @@ class Model:
 @asynccontextmanager
 async def model(
     directory: Path, turns: Sequence[Mapping[str, Any]], *arguments: str
-) -> AsyncIterator[Model]:
+) -> AsyncGenerator[Model, None]:
     """A model that answers with `turns`, as the simulator's scripts have them."""
     script = directory / "script.json"
     script.write_text(json.dumps({"turns": turns}), encoding="utf-8")
@@ -90,7 +90,7 @@ def twiml(port: int) -> str:
 
 
 @asynccontextmanager
-async def fastapi_server(answer: Answer) -> AsyncIterator[str]:
+async def fastapi_server(answer: Answer) -> AsyncGenerator[str, None]:
     """FastAPI on uvicorn; gives the webhook's URL, as the others do."""
     app = FastAPI()
     listener = socket.create_server(("127.0.0.1", 0))
@@ -115,7 +115,7 @@ async def fastapi_server(answer: Answer) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def aiohttp_server(answer: Answer) -> AsyncIterator[str]:
+async def aiohttp_server(answer: Answer) -> AsyncGenerator[str, None]:
     listener = socket.create_server(("127.0.0.1", 0))
     port: int = listener.getsockname()[1]
 
@@ -140,7 +140,7 @@ async def aiohttp_server(answer: Answer) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def websockets_server(answer: Answer) -> AsyncIterator[str]:
+async def websockets_server(answer: Answer) -> AsyncGenerator[str, None]:
     """`websockets` for the stream; the webhook, a POST, which it does not serve, is aiohttp's."""
 
     async def incoming(request: web.Request) -> web.StreamResponse:
@@ -164,13 +164,13 @@ async def websockets_server(answer: Answer) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def websockets_client(url: str) -> AsyncIterator[Connection]:
+async def websockets_client(url: str) -> AsyncGenerator[Connection, None]:
     async with websockets.connect(url, additional_headers=HEADERS, max_size=None) as connection:
         yield connection
 
 
 @asynccontextmanager
-async def aiohttp_client(url: str) -> AsyncIterator[Connection]:
+async def aiohttp_client(url: str) -> AsyncGenerator[Connection, None]:
     async with aiohttp.ClientSession() as session:
         async with session.ws_connect(url, headers=HEADERS, max_msg_size=0) as websocket:
             yield from_aiohttp(websocket)

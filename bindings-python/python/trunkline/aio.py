@@ -215,6 +215,8 @@ class _Peer:
         """Frees the place for the next message."""
         self.message = None
         self._taken.set()
+        if self.has_ended:
+            self._wake.set()
 
     async def send(self, text: str) -> None:
         """Sends `text`, unless the connection has ended, as it has if this fails."""

@@ -1,13 +1,17 @@
 """Phone audio and AI voice, joined without glitches."""
 
+from trunkline import openai, twilio
 from trunkline._trunkline import (
     BufferTooShortError,
     ClosedError,
+    Concealer,
     Delete,
     Heard,
     InvalidBase64Error,
     InvalidFieldError,
     InvalidJsonError,
+    JitterBuffer,
+    JitterStats,
     LengthMismatchError,
     MessageTooLongError,
     MissingFieldError,
@@ -21,6 +25,7 @@ from trunkline._trunkline import (
     Unheard,
     UnsupportedBufferError,
     UnsupportedRateError,
+    VoiceDetector,
     __version__,
     alaw_decode,
     alaw_decode_into,
@@ -37,11 +42,14 @@ from trunkline._trunkline import (
 __all__ = [
     "BufferTooShortError",
     "ClosedError",
+    "Concealer",
     "Delete",
     "Heard",
     "InvalidBase64Error",
     "InvalidFieldError",
     "InvalidJsonError",
+    "JitterBuffer",
+    "JitterStats",
     "LengthMismatchError",
     "MessageTooLongError",
     "MissingFieldError",
@@ -55,6 +63,7 @@ __all__ = [
     "Unheard",
     "UnsupportedBufferError",
     "UnsupportedRateError",
+    "VoiceDetector",
     "__version__",
     "alaw_decode",
     "alaw_decode_into",
@@ -66,4 +75,6 @@ __all__ = [
     "mulaw_decode_into",
     "mulaw_encode",
     "mulaw_encode_into",
+    "openai",
+    "twilio",
 ]

@@ -7,6 +7,7 @@ Every object may be used from any thread at any time: calls on one object wait f
 A call that raises leaves its object as it was.
 """
 
+from types import ModuleType
 from typing import Final, Literal, final
 
 from typing_extensions import Buffer
@@ -14,11 +15,14 @@ from typing_extensions import Buffer
 __all__ = [
     "BufferTooShortError",
     "ClosedError",
+    "Concealer",
     "Delete",
     "Heard",
     "InvalidBase64Error",
     "InvalidFieldError",
     "InvalidJsonError",
+    "JitterBuffer",
+    "JitterStats",
     "LengthMismatchError",
     "MessageTooLongError",
     "MissingFieldError",
@@ -32,6 +36,7 @@ __all__ = [
     "Unheard",
     "UnsupportedBufferError",
     "UnsupportedRateError",
+    "VoiceDetector",
     "__version__",
     "alaw_decode",
     "alaw_decode_into",
@@ -43,9 +48,16 @@ __all__ = [
     "mulaw_decode_into",
     "mulaw_encode",
     "mulaw_encode_into",
+    "openai",
+    "twilio",
 ]
 
 __version__: str
+
+openai: ModuleType
+"""What `trunkline.openai` exports."""
+twilio: ModuleType
+"""What `trunkline.twilio` exports."""
 
 def instruction_set() -> str:
     """The instruction set that the kernels run with on this machine, such as `"AVX2"`.
@@ -489,3 +501,245 @@ def heard_text(text: str, heard_ms: int, total_ms: int) -> str:
     Cut back to a whole word. Speech and text do not run evenly, so this is an estimate; it is what a
     transcript is to show, and what a new session is to be told, after a barge-in.
     """
+
+# Jitter and loss: PCM at 8 kHz
+
+@final
+class JitterStats:
+    """Counters of a `JitterBuffer`, all in samples unless said otherwise.
+
+    After every pull `decoded + concealed + stretched - cut + silence == out`.
+    """
+
+    __match_args__ = (
+        "received_samples",
+        "late_samples",
+        "lost_samples",
+        "duplicate_samples",
+        "dropped_samples",
+        "stray_samples",
+        "decoded_samples",
+        "concealed_samples",
+        "stretched_samples",
+        "cut_samples",
+        "silence_samples",
+        "out_samples",
+        "resyncs",
+    )
+
+    @property
+    def received_samples(self) -> int:
+        """Taken in."""
+
+    @property
+    def late_samples(self) -> int:
+        """Came after their turn, for the first time; not used."""
+
+    @property
+    def lost_samples(self) -> int:
+        """Passed over on the time line, and not seen since."""
+
+    @property
+    def duplicate_samples(self) -> int:
+        """Came again; not used."""
+
+    @property
+    def dropped_samples(self) -> int:
+        """Taken in, and dropped because later audio had no room."""
+
+    @property
+    def stray_samples(self) -> int:
+        """Of packets not believed: too far from all other audio, and nothing followed them."""
+
+    @property
+    def decoded_samples(self) -> int:
+        """Received and played, or cut."""
+
+    @property
+    def concealed_samples(self) -> int:
+        """Substituted because nothing was there to play: the voice continued, then silence."""
+
+    @property
+    def stretched_samples(self) -> int:
+        """Added by repeating pitch periods, to let the delay grow."""
+
+    @property
+    def cut_samples(self) -> int:
+        """Taken out, pitch period by pitch period, to let the delay shrink."""
+
+    @property
+    def silence_samples(self) -> int:
+        """Silence before the first packet."""
+
+    @property
+    def out_samples(self) -> int:
+        """Pulled."""
+
+    @property
+    def resyncs(self) -> int:
+        """Jumps of the time line that were followed; a number of times."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class JitterBuffer:
+    """Puts packets in order and hands out a frame every 20 ms.
+
+    It holds audio as long as the network's jitter makes sense of, no longer, conceals what does not
+    come in time, and cuts or repeats pitch periods when the delay has to change. Its clock is the pull.
+    """
+
+    FRAME: Final = 160
+    """Samples of a pulled frame: 20 ms."""
+    CAPACITY: Final = 16384
+    """The most samples that are held; the longest packet."""
+
+    def __new__(cls) -> JitterBuffer: ...
+    def insert(
+        self, timestamp: int, pcm: Buffer
+    ) -> Literal["accepted", "duplicate", "late", "overflow", "stray", "resynchronised"]:
+        """A packet has come.
+
+        Args:
+            timestamp: When it was said, in samples; its lower 32 bits count. For Twilio's media, the
+                time stamp in milliseconds times 8.
+            pcm: Its samples.
+
+        Returns:
+            What became of it: `"accepted"`, in whole or what was new of it; `"duplicate"`, all of it
+            had come before; `"late"`, its turn had passed; `"overflow"`, taken in, and the oldest audio
+            made room for it; `"stray"`, too far from all other audio to be believed, unless the next
+            packet continues it; `"resynchronised"`, taken in, and the time line has followed a jump.
+
+        Raises:
+            UnsupportedBufferError: Not a contiguous buffer of 16-bit samples or their bytes.
+            InvalidFieldError: The packet is empty or longer than `CAPACITY`.
+        """
+
+    def pull(self) -> tuple[bytes, Literal["received", "concealed", "silence"]]:
+        """Returns the next 20 ms to play, `FRAME` samples, and what they are.
+
+        `"received"` audio only; `"concealed"`, a substitute at least in part; `"silence"`, since
+        nothing has come yet, or not for so long that the substitute has faded out.
+        """
+
+    def pull_into(self, dst: Buffer, /) -> Literal["received", "concealed", "silence"]:
+        """Writes the next 20 ms to play into a buffer, without allocating.
+
+        Args:
+            dst: A writable buffer of `FRAME` samples.
+
+        Returns:
+            As `pull`.
+
+        Raises:
+            UnsupportedBufferError: A buffer of the wrong kind.
+            LengthMismatchError: It is not one frame long.
+        """
+
+    def reset(self) -> None:
+        """Forgets everything, as if new."""
+
+    @property
+    def stats(self) -> JitterStats:
+        """Counters since it was made."""
+
+    @property
+    def delay(self) -> float:
+        """Seconds that the next sample has been held beyond what the network makes unavoidable."""
+
+    @property
+    def target_delay(self) -> float:
+        """What `delay` is to become, in seconds: what the latest packet of the last 6 s needed."""
+
+    @property
+    def depth_samples(self) -> int:
+        """Samples that are held, holes among them included."""
+
+@final
+class Concealer:
+    """Fills gaps in a voice with a substitute that continues it, without any delay.
+
+    Every frame goes through it, in order: those that arrived through `receive`, for those that did not
+    `conceal`.
+    """
+
+    FADE: Final = 480
+    """Samples from the first that is concealed to silence, unless said otherwise: 60 ms."""
+
+    def __new__(cls, fade: int = 480) -> Concealer:
+        """Makes one that has heard nothing yet.
+
+        Args:
+            fade: Samples after which the substitute is silent; with 0, losses are silence.
+        """
+
+    def receive(self, pcm: Buffer, /) -> bytes:
+        """Takes the next samples that arrived, any number, and returns what to play.
+
+        They are as they were, unless samples before them were concealed: then the first 2.5 ms are
+        cross-faded with the substitute.
+
+        Raises:
+            UnsupportedBufferError: Not a contiguous buffer of 16-bit samples or their bytes.
+        """
+
+    def receive_into(self, src: Buffer, dst: Buffer, /) -> None:
+        """As `receive`, into a buffer of as many samples, without allocating.
+
+        Raises:
+            UnsupportedBufferError: A buffer is of the wrong kind.
+            OverlappingBuffersError: They share memory.
+            LengthMismatchError: Their lengths do not match.
+        """
+
+    def conceal(self, samples: int, /) -> bytes:
+        """Returns a substitute for samples that did not arrive in time.
+
+        Before anything was received, that is silence.
+        """
+
+    def conceal_into(self, dst: Buffer, /) -> None:
+        """As `conceal`, filling a buffer of samples, without allocating.
+
+        Raises:
+            UnsupportedBufferError: A buffer of the wrong kind.
+        """
+
+    def reset(self) -> None:
+        """Forgets all audio, as if new."""
+
+    @property
+    def is_concealing(self) -> bool:
+        """Whether the sample before was a substitute, or in a cross-fade with one."""
+
+@final
+class VoiceDetector:
+    """Tells speech from silence, steady noise, clicks and tones.
+
+    Any division of the samples into calls gives the same result.
+    """
+
+    RATE_HZ: Final = 8000
+    """Sampling rate."""
+
+    def __new__(cls) -> VoiceDetector:
+        """Makes one that has heard nothing yet; it takes what comes first for noise."""
+
+    def process(self, pcm: Buffer, /) -> float | None:
+        """Listens to the next samples, any number of them; returns `speech` after the last.
+
+        Raises:
+            UnsupportedBufferError: Not a contiguous buffer of 16-bit samples or their bytes.
+        """
+
+    def reset(self) -> None:
+        """Forgets all it has heard."""
+
+    @property
+    def speech(self) -> float | None:
+        """For how many seconds the caller has been speaking, up to the last that was loud.
+
+        `None` in silence. In steps of 20 ms; at the onset 60 or 80 ms.
+        """

@@ -1,0 +1,592 @@
+"""OpenAI Realtime events (GA); the names of the beta are understood on input.
+
+`read` makes an object of a server event, for `match`; the other functions write client events, with
+members and values that the server knows, ids and texts within its limits. An `event_id` that is given
+comes back in the error if the server refuses the event.
+
+    match openai.read(text):
+        case openai.AudioDelta(item_id=item, audio=pcm):
+            play(item, pcm)
+        case openai.ToolCall(call_id=call, name=name, arguments=arguments):
+            await websocket.send(openai.tool_output(call, run(name, arguments)))
+"""
+
+from typing import Literal, final
+
+from typing_extensions import Buffer
+
+__all__ = [
+    "AudioDelta",
+    "AudioDone",
+    "AudioFormat",
+    "ErrorEvent",
+    "ItemAdded",
+    "Other",
+    "ResponseCreated",
+    "ResponseDone",
+    "SessionCreated",
+    "SessionState",
+    "SessionUpdated",
+    "SpeechStarted",
+    "SpeechStopped",
+    "ToolCall",
+    "Transcript",
+    "TranscriptionFailed",
+    "Usage",
+    "append_g711",
+    "append_pcm16",
+    "cancel_response",
+    "clear_audio",
+    "commit_audio",
+    "create_message",
+    "create_response",
+    "create_tool_call",
+    "delete_item",
+    "read",
+    "tool_output",
+    "truncate_item",
+]
+
+@final
+class AudioFormat:
+    """Sample format on the model's side."""
+
+    __match_args__ = ("encoding", "rate_hz")
+
+    @property
+    def encoding(self) -> Literal["pcm16", "mulaw", "alaw", "unknown"]:
+        """16-bit little-endian PCM, or G.711; or something this version does not know."""
+
+    @property
+    def rate_hz(self) -> int | None:
+        """Sampling rate; 8,000 for G.711, `None` where the encoding is unknown."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class SessionState:
+    """What the session is set to; `None` where unsaid."""
+
+    __match_args__ = (
+        "input",
+        "output",
+        "creates_response",
+        "interrupts_response",
+        "silence_duration_ms",
+        "expires_at",
+    )
+
+    @property
+    def input(self) -> AudioFormat | None:
+        """Format that the model expects."""
+
+    @property
+    def output(self) -> AudioFormat | None:
+        """Format that the model sends."""
+
+    @property
+    def creates_response(self) -> bool | None:
+        """Voice detection answers by itself at the end of a turn; `False` also when it is off."""
+
+    @property
+    def interrupts_response(self) -> bool | None:
+        """Voice detection cancels the answer when the caller speaks; `False` also when it is off."""
+
+    @property
+    def silence_duration_ms(self) -> int | None:
+        """Silence that ends a turn."""
+
+    @property
+    def expires_at(self) -> int | None:
+        """When the session ends, in seconds since the Unix epoch."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class SessionCreated:
+    """The session exists, with the server's defaults."""
+
+    __match_args__ = ("session",)
+
+    @property
+    def session(self) -> SessionState:
+        """What it is set to."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class SessionUpdated:
+    """The session is now set like this."""
+
+    __match_args__ = ("session",)
+
+    @property
+    def session(self) -> SessionState:
+        """What it is set to."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class SpeechStarted:
+    """The caller began to speak."""
+
+    __match_args__ = ("item_id", "audio_start_ms")
+
+    @property
+    def item_id(self) -> str | None:
+        """Item the turn will become."""
+
+    @property
+    def audio_start_ms(self) -> int:
+        """Position in appended audio."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class SpeechStopped:
+    """The caller stopped speaking."""
+
+    __match_args__ = ("item_id", "audio_end_ms")
+
+    @property
+    def item_id(self) -> str | None:
+        """Item the turn will become."""
+
+    @property
+    def audio_end_ms(self) -> int:
+        """Position in appended audio, silence that ended the turn included."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class ResponseCreated:
+    """A response is being made."""
+
+    __match_args__ = ("response_id", "out_of_band")
+
+    @property
+    def response_id(self) -> str:
+        """The response."""
+
+    @property
+    def out_of_band(self) -> bool:
+        """It does not write to the conversation (`conversation: "none"`)."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class ItemAdded:
+    """A response has begun an item."""
+
+    __match_args__ = ("response_id", "item_id", "is_message")
+
+    @property
+    def response_id(self) -> str:
+        """The response."""
+
+    @property
+    def item_id(self) -> str:
+        """The item."""
+
+    @property
+    def is_message(self) -> bool:
+        """It is a message (may be spoken), not a function call or anything else."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class AudioDelta:
+    """Speech."""
+
+    __match_args__ = ("response_id", "item_id", "content_index", "audio")
+
+    @property
+    def response_id(self) -> str:
+        """The response."""
+
+    @property
+    def item_id(self) -> str:
+        """The item."""
+
+    @property
+    def content_index(self) -> int:
+        """Content part of the item."""
+
+    @property
+    def audio(self) -> bytes:
+        """Audio in the session's output format, decoded from base64."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class AudioDone:
+    """No more speech for this content part."""
+
+    __match_args__ = ("response_id", "item_id", "content_index")
+
+    @property
+    def response_id(self) -> str:
+        """The response."""
+
+    @property
+    def item_id(self) -> str:
+        """The item."""
+
+    @property
+    def content_index(self) -> int:
+        """Content part of the item."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class Transcript:
+    """Words, said or understood."""
+
+    __match_args__ = ("speaker", "item_id", "response_id", "text", "is_final")
+
+    @property
+    def speaker(self) -> Literal["caller", "model"]:
+        """Whose."""
+
+    @property
+    def item_id(self) -> str:
+        """The item."""
+
+    @property
+    def response_id(self) -> str | None:
+        """The response, for the model's words."""
+
+    @property
+    def text(self) -> str:
+        """The next words, or all of them when `is_final`."""
+
+    @property
+    def is_final(self) -> bool:
+        """`text` is the whole of the content part."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class TranscriptionFailed:
+    """The caller's words could not be understood."""
+
+    __match_args__ = ("item_id", "kind")
+
+    @property
+    def item_id(self) -> str:
+        """The item."""
+
+    @property
+    def kind(self) -> str:
+        """The event's name on the wire."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class ToolCall:
+    """The model calls a function: a completed call, reported once per call."""
+
+    __match_args__ = ("response_id", "item_id", "call_id", "name", "arguments")
+
+    @property
+    def response_id(self) -> str:
+        """The response."""
+
+    @property
+    def item_id(self) -> str:
+        """The item."""
+
+    @property
+    def call_id(self) -> str:
+        """Id to answer with."""
+
+    @property
+    def name(self) -> str:
+        """The function."""
+
+    @property
+    def arguments(self) -> str:
+        """Text that should be, but need not be, a JSON object."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class Usage:
+    """Tokens used by one response."""
+
+    __match_args__ = (
+        "total_tokens",
+        "input_tokens",
+        "output_tokens",
+        "input_text_tokens",
+        "input_audio_tokens",
+        "cached_tokens",
+        "cached_text_tokens",
+        "cached_audio_tokens",
+        "output_text_tokens",
+        "output_audio_tokens",
+    )
+
+    @property
+    def total_tokens(self) -> int:
+        """Input and output together."""
+
+    @property
+    def input_tokens(self) -> int:
+        """Input, of every kind, cached ones included."""
+
+    @property
+    def output_tokens(self) -> int:
+        """Output, of every kind."""
+
+    @property
+    def input_text_tokens(self) -> int:
+        """Text among the input."""
+
+    @property
+    def input_audio_tokens(self) -> int:
+        """Audio among the input."""
+
+    @property
+    def cached_tokens(self) -> int:
+        """Cached among the input."""
+
+    @property
+    def cached_text_tokens(self) -> int:
+        """Text among the cached; 0 where the server does not tell."""
+
+    @property
+    def cached_audio_tokens(self) -> int:
+        """Audio among the cached; 0 where the server does not tell."""
+
+    @property
+    def output_text_tokens(self) -> int:
+        """Text among the output."""
+
+    @property
+    def output_audio_tokens(self) -> int:
+        """Audio among the output."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class ResponseDone:
+    """A response has ended."""
+
+    __match_args__ = ("response_id", "status", "reason", "message", "usage")
+
+    @property
+    def response_id(self) -> str:
+        """The response."""
+
+    @property
+    def status(self) -> Literal["completed", "cancelled", "incomplete", "failed", "unknown"]:
+        """How."""
+
+    @property
+    def reason(self) -> str | None:
+        """The server's word for why (`turn_detected`, an error code, …)."""
+
+    @property
+    def message(self) -> str | None:
+        """The server's sentence, if it failed."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens used, if told."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class ErrorEvent:
+    """The server refuses something, or is ending the session. Not an exception."""
+
+    __match_args__ = ("code", "message", "event_id")
+
+    @property
+    def code(self) -> str | None:
+        """Its code."""
+
+    @property
+    def message(self) -> str:
+        """Its sentence."""
+
+    @property
+    def event_id(self) -> str | None:
+        """The client event that it answers."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class Other:
+    """An event with nothing to act on, or of a kind that this version does not know."""
+
+    __match_args__ = ("kind",)
+
+    @property
+    def kind(self) -> str:
+        """The event's name on the wire."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+def read(
+    message: str | Buffer, /
+) -> (
+    SessionCreated
+    | SessionUpdated
+    | SpeechStarted
+    | SpeechStopped
+    | ResponseCreated
+    | ItemAdded
+    | AudioDelta
+    | AudioDone
+    | Transcript
+    | TranscriptionFailed
+    | ToolCall
+    | ResponseDone
+    | ErrorEvent
+    | Other
+):
+    """Reads one server event.
+
+    Args:
+        message: JSON text, or a buffer of its UTF-8.
+
+    Returns:
+        What it says.
+
+    Raises:
+        InvalidJsonError: Not a JSON text, or nested deeper than 64.
+        MissingFieldError: It lacks a member that its kind must have.
+        InvalidFieldError: A member has the wrong type, form or range.
+        InvalidBase64Error: The audio is not base64.
+    """
+
+def append_pcm16(pcm: Buffer, /) -> str:
+    """Writes `input_audio_buffer.append` of PCM at 24 kHz.
+
+    Raises:
+        UnsupportedBufferError: Not a contiguous buffer of 16-bit samples or their bytes.
+        InvalidFieldError: No audio.
+        MessageTooLongError: More than 15 MiB of text.
+    """
+
+def append_g711(audio: Buffer, /) -> str:
+    """Writes `input_audio_buffer.append` of G.711, μ-law or A-law as the session is set.
+
+    Raises:
+        UnsupportedBufferError: Not a contiguous buffer of bytes.
+        InvalidFieldError: No audio.
+        MessageTooLongError: More than 15 MiB of text.
+    """
+
+def commit_audio(*, event_id: str = "") -> str:
+    """Writes `input_audio_buffer.commit`: the caller's turn is over.
+
+    Raises:
+        InvalidFieldError: An `event_id` of more than 512 characters, here and below.
+    """
+
+def clear_audio(*, event_id: str = "") -> str:
+    """Writes `input_audio_buffer.clear`: forget the audio that is no item yet."""
+
+def create_response(response: str | None = None, *, event_id: str = "") -> str:
+    """Writes `response.create`: answer now.
+
+    Args:
+        response: The `response` object as JSON text, if any.
+        event_id: Comes back in the error if the server refuses this.
+
+    Raises:
+        InvalidJsonError: `response` is not JSON.
+        InvalidFieldError: It is not an object.
+    """
+
+def cancel_response(response_id: str | None = None, *, event_id: str = "") -> str:
+    """Writes `response.cancel`: stop this answer, or whichever is active.
+
+    Raises:
+        InvalidFieldError: An empty id.
+    """
+
+def truncate_item(
+    item_id: str, content_index: int, audio_end_ms: int, *, event_id: str = ""
+) -> str:
+    """Writes `conversation.item.truncate`: forget what was not heard of a spoken item.
+
+    Args:
+        item_id: The item.
+        content_index: Content part of the item.
+        audio_end_ms: Audio heard, in milliseconds from the start of the content part.
+        event_id: Comes back in the error if the server refuses this.
+
+    Raises:
+        InvalidFieldError: An empty id.
+    """
+
+def delete_item(item_id: str, *, event_id: str = "") -> str:
+    """Writes `conversation.item.delete`: forget an item.
+
+    Raises:
+        InvalidFieldError: An empty id.
+    """
+
+def create_message(
+    role: Literal["user", "system", "assistant"],
+    text: str,
+    *,
+    item_id: str | None = None,
+    event_id: str = "",
+) -> str:
+    """Writes `conversation.item.create` of a message.
+
+    Args:
+        role: Whose message.
+        text: What it says.
+        item_id: Id to give the item, if not one of the server's making.
+        event_id: Comes back in the error if the server refuses this.
+
+    Raises:
+        InvalidFieldError: Another role, or an id that is not of 1 to 32 characters.
+    """
+
+def create_tool_call(call_id: str, name: str, arguments: str, *, event_id: str = "") -> str:
+    """Writes `conversation.item.create` of a function call of an earlier session.
+
+    Args:
+        call_id: Id that the result, which follows, is given for.
+        name: The function.
+        arguments: Its arguments as the model wrote them.
+        event_id: Comes back in the error if the server refuses this.
+
+    Raises:
+        InvalidFieldError: A `call_id` that is not of 1 to 32 characters, or no name.
+    """
+
+def tool_output(call_id: str, output: str) -> str:
+    """Writes `conversation.item.create` of a function's result.
+
+    Args:
+        call_id: Id of the call.
+        output: The result, any text; JSON by custom.
+
+    Raises:
+        InvalidFieldError: An empty id.
+    """

@@ -5,6 +5,7 @@
 
 use pyo3::prelude::*;
 
+mod bridge;
 mod buffer;
 mod error;
 mod g711;
@@ -31,6 +32,7 @@ fn _trunkline(module: &Bound<'_, PyModule>) -> PyResult<()> {
     playback::register(module)?;
     twilio::register(module)?;
     openai::register(module)?;
+    bridge::register(module)?;
     Ok(())
 }
 

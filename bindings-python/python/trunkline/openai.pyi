@@ -11,7 +11,7 @@ comes back in the error if the server refuses the event.
             await websocket.send(openai.tool_output(call, run(name, arguments)))
 """
 
-from typing import Literal, final
+from typing import Final, Literal, final
 
 from typing_extensions import Buffer
 
@@ -52,15 +52,10 @@ class AudioFormat:
     """Sample format on the model's side."""
 
     __match_args__ = ("encoding", "rate_hz")
-
-    @property
-    def encoding(self) -> Literal["pcm16", "mulaw", "alaw", "unknown"]:
-        """16-bit little-endian PCM, or G.711; or something this version does not know."""
-
-    @property
-    def rate_hz(self) -> int | None:
-        """Sampling rate; 8,000 for G.711, `None` where the encoding is unknown."""
-
+    encoding: Final[Literal["pcm16", "mulaw", "alaw", "unknown"]]
+    """16-bit little-endian PCM, or G.711; or something this version does not know."""
+    rate_hz: Final[int | None]
+    """Sampling rate; 8,000 for G.711, `None` where the encoding is unknown."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -76,31 +71,18 @@ class SessionState:
         "silence_duration_ms",
         "expires_at",
     )
-
-    @property
-    def input(self) -> AudioFormat | None:
-        """Format that the model expects."""
-
-    @property
-    def output(self) -> AudioFormat | None:
-        """Format that the model sends."""
-
-    @property
-    def creates_response(self) -> bool | None:
-        """Voice detection answers by itself at the end of a turn; `False` also when it is off."""
-
-    @property
-    def interrupts_response(self) -> bool | None:
-        """Voice detection cancels the answer when the caller speaks; `False` also when it is off."""
-
-    @property
-    def silence_duration_ms(self) -> int | None:
-        """Silence that ends a turn."""
-
-    @property
-    def expires_at(self) -> int | None:
-        """When the session ends, in seconds since the Unix epoch."""
-
+    input: Final[AudioFormat | None]
+    """Format that the model expects."""
+    output: Final[AudioFormat | None]
+    """Format that the model sends."""
+    creates_response: Final[bool | None]
+    """Voice detection answers by itself at the end of a turn; `False` also when it is off."""
+    interrupts_response: Final[bool | None]
+    """Voice detection cancels the answer when the caller speaks; `False` also when it is off."""
+    silence_duration_ms: Final[int | None]
+    """Silence that ends a turn."""
+    expires_at: Final[int | None]
+    """When the session ends, in seconds since the Unix epoch."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -109,11 +91,8 @@ class SessionCreated:
     """The session exists, with the server's defaults."""
 
     __match_args__ = ("session",)
-
-    @property
-    def session(self) -> SessionState:
-        """What it is set to."""
-
+    session: Final[SessionState]
+    """What it is set to."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -122,11 +101,8 @@ class SessionUpdated:
     """The session is now set like this."""
 
     __match_args__ = ("session",)
-
-    @property
-    def session(self) -> SessionState:
-        """What it is set to."""
-
+    session: Final[SessionState]
+    """What it is set to."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -135,15 +111,10 @@ class SpeechStarted:
     """The caller began to speak."""
 
     __match_args__ = ("item_id", "audio_start_ms")
-
-    @property
-    def item_id(self) -> str | None:
-        """Item the turn will become."""
-
-    @property
-    def audio_start_ms(self) -> int:
-        """Position in appended audio."""
-
+    item_id: Final[str | None]
+    """Item the turn will become."""
+    audio_start_ms: Final[int]
+    """Position in appended audio."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -152,15 +123,10 @@ class SpeechStopped:
     """The caller stopped speaking."""
 
     __match_args__ = ("item_id", "audio_end_ms")
-
-    @property
-    def item_id(self) -> str | None:
-        """Item the turn will become."""
-
-    @property
-    def audio_end_ms(self) -> int:
-        """Position in appended audio, silence that ended the turn included."""
-
+    item_id: Final[str | None]
+    """Item the turn will become."""
+    audio_end_ms: Final[int]
+    """Position in appended audio, silence that ended the turn included."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -169,15 +135,10 @@ class ResponseCreated:
     """A response is being made."""
 
     __match_args__ = ("response_id", "out_of_band")
-
-    @property
-    def response_id(self) -> str:
-        """The response."""
-
-    @property
-    def out_of_band(self) -> bool:
-        """It does not write to the conversation (`conversation: "none"`)."""
-
+    response_id: Final[str]
+    """The response."""
+    out_of_band: Final[bool]
+    """It does not write to the conversation (`conversation: "none"`)."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -186,19 +147,12 @@ class ItemAdded:
     """A response has begun an item."""
 
     __match_args__ = ("response_id", "item_id", "is_message")
-
-    @property
-    def response_id(self) -> str:
-        """The response."""
-
-    @property
-    def item_id(self) -> str:
-        """The item."""
-
-    @property
-    def is_message(self) -> bool:
-        """It is a message (may be spoken), not a function call or anything else."""
-
+    response_id: Final[str]
+    """The response."""
+    item_id: Final[str]
+    """The item."""
+    is_message: Final[bool]
+    """It is a message (may be spoken), not a function call or anything else."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -207,23 +161,14 @@ class AudioDelta:
     """Speech."""
 
     __match_args__ = ("response_id", "item_id", "content_index", "audio")
-
-    @property
-    def response_id(self) -> str:
-        """The response."""
-
-    @property
-    def item_id(self) -> str:
-        """The item."""
-
-    @property
-    def content_index(self) -> int:
-        """Content part of the item."""
-
-    @property
-    def audio(self) -> bytes:
-        """Audio in the session's output format, decoded from base64."""
-
+    response_id: Final[str]
+    """The response."""
+    item_id: Final[str]
+    """The item."""
+    content_index: Final[int]
+    """Content part of the item."""
+    audio: Final[bytes]
+    """Audio in the session's output format, decoded from base64."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -232,19 +177,12 @@ class AudioDone:
     """No more speech for this content part."""
 
     __match_args__ = ("response_id", "item_id", "content_index")
-
-    @property
-    def response_id(self) -> str:
-        """The response."""
-
-    @property
-    def item_id(self) -> str:
-        """The item."""
-
-    @property
-    def content_index(self) -> int:
-        """Content part of the item."""
-
+    response_id: Final[str]
+    """The response."""
+    item_id: Final[str]
+    """The item."""
+    content_index: Final[int]
+    """Content part of the item."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -253,27 +191,16 @@ class Transcript:
     """Words, said or understood."""
 
     __match_args__ = ("speaker", "item_id", "response_id", "text", "is_final")
-
-    @property
-    def speaker(self) -> Literal["caller", "model"]:
-        """Whose."""
-
-    @property
-    def item_id(self) -> str:
-        """The item."""
-
-    @property
-    def response_id(self) -> str | None:
-        """The response, for the model's words."""
-
-    @property
-    def text(self) -> str:
-        """The next words, or all of them when `is_final`."""
-
-    @property
-    def is_final(self) -> bool:
-        """`text` is the whole of the content part."""
-
+    speaker: Final[Literal["caller", "model"]]
+    """Whose."""
+    item_id: Final[str]
+    """The item."""
+    response_id: Final[str | None]
+    """The response, for the model's words."""
+    text: Final[str]
+    """The next words, or all of them when `is_final`."""
+    is_final: Final[bool]
+    """`text` is the whole of the content part."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -282,15 +209,10 @@ class TranscriptionFailed:
     """The caller's words could not be understood."""
 
     __match_args__ = ("item_id", "kind")
-
-    @property
-    def item_id(self) -> str:
-        """The item."""
-
-    @property
-    def kind(self) -> str:
-        """The event's name on the wire."""
-
+    item_id: Final[str]
+    """The item."""
+    kind: Final[str]
+    """The event's name on the wire."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -299,27 +221,16 @@ class ToolCall:
     """The model calls a function: a completed call, reported once per call."""
 
     __match_args__ = ("response_id", "item_id", "call_id", "name", "arguments")
-
-    @property
-    def response_id(self) -> str:
-        """The response."""
-
-    @property
-    def item_id(self) -> str:
-        """The item."""
-
-    @property
-    def call_id(self) -> str:
-        """Id to answer with."""
-
-    @property
-    def name(self) -> str:
-        """The function."""
-
-    @property
-    def arguments(self) -> str:
-        """Text that should be, but need not be, a JSON object."""
-
+    response_id: Final[str]
+    """The response."""
+    item_id: Final[str]
+    """The item."""
+    call_id: Final[str]
+    """Id to answer with."""
+    name: Final[str]
+    """The function."""
+    arguments: Final[str]
+    """Text that should be, but need not be, a JSON object."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -339,47 +250,26 @@ class Usage:
         "output_text_tokens",
         "output_audio_tokens",
     )
-
-    @property
-    def total_tokens(self) -> int:
-        """Input and output together."""
-
-    @property
-    def input_tokens(self) -> int:
-        """Input, of every kind, cached ones included."""
-
-    @property
-    def output_tokens(self) -> int:
-        """Output, of every kind."""
-
-    @property
-    def input_text_tokens(self) -> int:
-        """Text among the input."""
-
-    @property
-    def input_audio_tokens(self) -> int:
-        """Audio among the input."""
-
-    @property
-    def cached_tokens(self) -> int:
-        """Cached among the input."""
-
-    @property
-    def cached_text_tokens(self) -> int:
-        """Text among the cached; 0 where the server does not tell."""
-
-    @property
-    def cached_audio_tokens(self) -> int:
-        """Audio among the cached; 0 where the server does not tell."""
-
-    @property
-    def output_text_tokens(self) -> int:
-        """Text among the output."""
-
-    @property
-    def output_audio_tokens(self) -> int:
-        """Audio among the output."""
-
+    total_tokens: Final[int]
+    """Input and output together."""
+    input_tokens: Final[int]
+    """Input, of every kind, cached ones included."""
+    output_tokens: Final[int]
+    """Output, of every kind."""
+    input_text_tokens: Final[int]
+    """Text among the input."""
+    input_audio_tokens: Final[int]
+    """Audio among the input."""
+    cached_tokens: Final[int]
+    """Cached among the input."""
+    cached_text_tokens: Final[int]
+    """Text among the cached; 0 where the server does not tell."""
+    cached_audio_tokens: Final[int]
+    """Audio among the cached; 0 where the server does not tell."""
+    output_text_tokens: Final[int]
+    """Text among the output."""
+    output_audio_tokens: Final[int]
+    """Audio among the output."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -388,27 +278,16 @@ class ResponseDone:
     """A response has ended."""
 
     __match_args__ = ("response_id", "status", "reason", "message", "usage")
-
-    @property
-    def response_id(self) -> str:
-        """The response."""
-
-    @property
-    def status(self) -> Literal["completed", "cancelled", "incomplete", "failed", "unknown"]:
-        """How."""
-
-    @property
-    def reason(self) -> str | None:
-        """The server's word for why (`turn_detected`, an error code, …)."""
-
-    @property
-    def message(self) -> str | None:
-        """The server's sentence, if it failed."""
-
-    @property
-    def usage(self) -> Usage | None:
-        """Tokens used, if told."""
-
+    response_id: Final[str]
+    """The response."""
+    status: Final[Literal["completed", "cancelled", "incomplete", "failed", "unknown"]]
+    """How."""
+    reason: Final[str | None]
+    """The server's word for why (`turn_detected`, an error code, …)."""
+    message: Final[str | None]
+    """The server's sentence, if it failed."""
+    usage: Final[Usage | None]
+    """Tokens used, if told."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -417,19 +296,12 @@ class ErrorEvent:
     """The server refuses something, or is ending the session. Not an exception."""
 
     __match_args__ = ("code", "message", "event_id")
-
-    @property
-    def code(self) -> str | None:
-        """Its code."""
-
-    @property
-    def message(self) -> str:
-        """Its sentence."""
-
-    @property
-    def event_id(self) -> str | None:
-        """The client event that it answers."""
-
+    code: Final[str | None]
+    """Its code."""
+    message: Final[str]
+    """Its sentence."""
+    event_id: Final[str | None]
+    """The client event that it answers."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -438,11 +310,8 @@ class Other:
     """An event with nothing to act on, or of a kind that this version does not know."""
 
     __match_args__ = ("kind",)
-
-    @property
-    def kind(self) -> str:
-        """The event's name on the wire."""
-
+    kind: Final[str]
+    """The event's name on the wire."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 

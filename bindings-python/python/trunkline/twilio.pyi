@@ -11,7 +11,7 @@ that Twilio takes.
 """
 
 from collections.abc import Mapping
-from typing import Literal, final
+from typing import Final, Literal, final
 
 from typing_extensions import Buffer
 
@@ -34,7 +34,6 @@ class Connected:
     """The socket is open; no stream yet."""
 
     __match_args__ = ()
-
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -43,23 +42,14 @@ class Started:
     """The stream begins. Its audio is G.711 μ-law at 8 kHz: another format is refused."""
 
     __match_args__ = ("stream_sid", "call_sid", "custom_parameters", "sequence_number")
-
-    @property
-    def stream_sid(self) -> str:
-        """The stream, for the messages to write."""
-
-    @property
-    def call_sid(self) -> str:
-        """Id of the call."""
-
-    @property
-    def custom_parameters(self) -> Mapping[str, str]:
-        """Parameters set in the call's TwiML. It cannot be changed."""
-
-    @property
-    def sequence_number(self) -> int | None:
-        """Running number of the message."""
-
+    stream_sid: Final[str]
+    """The stream, for the messages to write."""
+    call_sid: Final[str]
+    """Id of the call."""
+    custom_parameters: Final[Mapping[str, str]]
+    """Parameters set in the call's TwiML. It cannot be changed."""
+    sequence_number: Final[int | None]
+    """Running number of the message."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -68,27 +58,16 @@ class Media:
     """Audio."""
 
     __match_args__ = ("track", "timestamp_ms", "payload", "stream_sid", "sequence_number")
-
-    @property
-    def track(self) -> Literal["inbound", "outbound"]:
-        """Whose voice: the caller's is `"inbound"`."""
-
-    @property
-    def timestamp_ms(self) -> int:
-        """Presentation time of the first sample, in milliseconds since the stream began."""
-
-    @property
-    def payload(self) -> bytes:
-        """G.711 μ-law at 8 kHz, decoded from base64."""
-
-    @property
-    def stream_sid(self) -> str | None:
-        """The stream it belongs to; absent before the stream has started."""
-
-    @property
-    def sequence_number(self) -> int | None:
-        """Running number of the message."""
-
+    track: Final[Literal["inbound", "outbound"]]
+    """Whose voice: the caller's is `"inbound"`."""
+    timestamp_ms: Final[int]
+    """Presentation time of the first sample, in milliseconds since the stream began."""
+    payload: Final[bytes]
+    """G.711 μ-law at 8 kHz, decoded from base64."""
+    stream_sid: Final[str | None]
+    """The stream it belongs to; absent before the stream has started."""
+    sequence_number: Final[int | None]
+    """Running number of the message."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -97,19 +76,12 @@ class Dtmf:
     """A key was pressed."""
 
     __match_args__ = ("digit", "stream_sid", "sequence_number")
-
-    @property
-    def digit(self) -> str:
-        """`0`–`9`, `*`, `#`, `A`–`D`."""
-
-    @property
-    def stream_sid(self) -> str | None:
-        """The stream it belongs to; absent before the stream has started."""
-
-    @property
-    def sequence_number(self) -> int | None:
-        """Running number of the message."""
-
+    digit: Final[str]
+    """`0`–`9`, `*`, `#`, `A`–`D`."""
+    stream_sid: Final[str | None]
+    """The stream it belongs to; absent before the stream has started."""
+    sequence_number: Final[int | None]
+    """Running number of the message."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -118,19 +90,12 @@ class Mark:
     """Playback has reached a mark, or a clear has flushed it."""
 
     __match_args__ = ("name", "stream_sid", "sequence_number")
-
-    @property
-    def name(self) -> str:
-        """The mark's name."""
-
-    @property
-    def stream_sid(self) -> str | None:
-        """The stream it belongs to; absent before the stream has started."""
-
-    @property
-    def sequence_number(self) -> int | None:
-        """Running number of the message."""
-
+    name: Final[str]
+    """The mark's name."""
+    stream_sid: Final[str | None]
+    """The stream it belongs to; absent before the stream has started."""
+    sequence_number: Final[int | None]
+    """Running number of the message."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -139,15 +104,10 @@ class Stopped:
     """The stream has ended."""
 
     __match_args__ = ("stream_sid", "sequence_number")
-
-    @property
-    def stream_sid(self) -> str | None:
-        """The stream it belongs to; absent before the stream has started."""
-
-    @property
-    def sequence_number(self) -> int | None:
-        """Running number of the message."""
-
+    stream_sid: Final[str | None]
+    """The stream it belongs to; absent before the stream has started."""
+    sequence_number: Final[int | None]
+    """Running number of the message."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
@@ -156,19 +116,12 @@ class Other:
     """A message of a kind that this version does not know."""
 
     __match_args__ = ("kind", "stream_sid", "sequence_number")
-
-    @property
-    def kind(self) -> str:
-        """The kind's name on the wire."""
-
-    @property
-    def stream_sid(self) -> str | None:
-        """The stream it belongs to; absent before the stream has started."""
-
-    @property
-    def sequence_number(self) -> int | None:
-        """Running number of the message."""
-
+    kind: Final[str]
+    """The kind's name on the wire."""
+    stream_sid: Final[str | None]
+    """The stream it belongs to; absent before the stream has started."""
+    sequence_number: Final[int | None]
+    """Running number of the message."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 

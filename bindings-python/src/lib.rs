@@ -16,6 +16,7 @@ mod openai;
 mod playback;
 mod record;
 mod resample;
+mod session;
 mod time;
 mod twilio;
 mod voice;

@@ -1,13 +1,15 @@
 //! Messages of both peers: text in, text out.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::str;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
-use trunkline::{Error, JsonStr, base64};
+use trunkline::{Error, JsonStr, RawJson, base64};
 
 use crate::buffer::Source;
-use crate::error::OrRaise;
+use crate::error::{OrRaise, invalid};
 
 /// A message as it came from a socket: a `str`, or UTF-8 in a buffer.
 pub(crate) enum Message<'a> {
@@ -32,14 +34,34 @@ impl<'a> Message<'a> {
         Ok(Self::Bytes(Cow::Owned(bytes.extract()?)))
     }
 
-    pub(crate) fn text(&self) -> Result<&str, Error> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> Result<&str, Error> {
         match self {
             Self::Text(text) => Ok(text),
-            Self::Bytes(bytes) => std::str::from_utf8(bytes).map_err(|error| Error::InvalidJson {
+            Self::Bytes(bytes) => str::from_utf8(bytes).map_err(|error| Error::InvalidJson {
                 offset: error.valid_up_to(),
             }),
         }
     }
+}
+
+/// The text of an argument.
+pub(crate) fn text<'a>(value: &'a Bound<'_, PyString>, name: &'static str) -> PyResult<&'a str> {
+    value.to_str().map_err(|_| invalid(value.py(), name))
+}
+
+/// The JSON text of an argument.
+pub(crate) fn json<'a>(
+    value: &'a Bound<'_, PyString>,
+    name: &'static str,
+) -> PyResult<RawJson<'a>> {
+    RawJson::new(text(value, name)?).or_raise(value.py())
 }
 
 /// The string, escapes undone.
@@ -53,6 +75,18 @@ pub(crate) fn string(py: Python<'_>, string: JsonStr<'_>) -> Py<PyString> {
 
 pub(crate) fn optional_string(py: Python<'_>, text: Option<JsonStr<'_>>) -> Option<Py<PyString>> {
     text.map(|text| string(py, text))
+}
+
+/// The members of a JSON object; a value that is no string as its JSON text.
+pub(crate) fn strings(object: RawJson<'_>) -> BTreeMap<String, String> {
+    let string = |text: JsonStr<'_>| text.chars().collect::<String>();
+    let members = object.members().map(|(name, value)| {
+        let value = value
+            .as_string()
+            .map_or_else(|| value.as_str().to_owned(), string);
+        (string(name), value)
+    });
+    members.collect()
 }
 
 /// The bytes that the string is the base64 of.

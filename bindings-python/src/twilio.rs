@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
+
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyMappingProxy, PyString};
+use pyo3::types::{PyBytes, PyString};
+use trunkline::Error;
 use trunkline::dialect::{Carrier, CarrierCommand, CarrierEvent, CarrierMessage, Track};
 use trunkline::twilio::Twilio;
-use trunkline::{Error, RawJson};
 
 use crate::buffer::Source;
 use crate::error::OrRaise;
@@ -32,7 +34,7 @@ record! { "trunkline.twilio", Connected {} }
 record! { "trunkline.twilio", Started {
     stream_sid: Option<Py<PyString>>,
     call_sid: Py<PyString>,
-    custom_parameters: Py<PyMappingProxy>,
+    custom_parameters: BTreeMap<String, String>,
     sequence_number: Option<u64>,
 } }
 
@@ -72,7 +74,7 @@ record! { "trunkline.twilio", Other {
 fn read<'py>(message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = message.py();
     let message = Message::new(message)?;
-    let message = message.text().and_then(|text| Twilio.read(text));
+    let message = message.as_str().and_then(|text| Twilio.read(text));
     object(py, message.or_raise(py)?)
 }
 
@@ -87,7 +89,7 @@ fn object<'py>(py: Python<'py>, message: CarrierMessage<'_>) -> PyResult<Bound<'
         } => Started {
             stream_sid,
             call_sid: message::string(py, call_sid),
-            custom_parameters: parameters(py, custom_parameters)?,
+            custom_parameters: message::strings(custom_parameters),
             sequence_number,
         }
         .into_bound_py_any(py),
@@ -132,19 +134,6 @@ fn object<'py>(py: Python<'py>, message: CarrierMessage<'_>) -> PyResult<Bound<'
         // The core has no other; a newer one might.
         _ => Err(Error::InvalidField { name: "event" }).or_raise(py),
     }
-}
-
-/// Strings as they are, anything else, which Twilio does not send, as its JSON text.
-fn parameters(py: Python<'_>, object: RawJson<'_>) -> PyResult<Py<PyMappingProxy>> {
-    let dict = PyDict::new(py);
-    for (name, value) in object.members() {
-        let value = match value.as_string() {
-            Some(text) => message::string(py, text),
-            None => PyString::new(py, value.as_str()).unbind(),
-        };
-        dict.set_item(message::string(py, name), value)?;
-    }
-    Ok(PyMappingProxy::new(py, dict.as_mapping()).unbind())
 }
 
 #[pyfunction]

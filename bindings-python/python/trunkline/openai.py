@@ -31,6 +31,7 @@ delete_item = _native.delete_item
 read = _native.read
 tool_output = _native.tool_output
 truncate_item = _native.truncate_item
+update_session = _native.update_session
 
 __all__ = [
     "AudioDelta",
@@ -62,4 +63,5 @@ __all__ = [
     "read",
     "tool_output",
     "truncate_item",
+    "update_session",
 ]

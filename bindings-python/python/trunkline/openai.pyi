@@ -15,6 +15,8 @@ from typing import Final, Literal, final
 
 from typing_extensions import Buffer
 
+from trunkline import SemanticVad, ServerVad
+
 __all__ = [
     "AudioDelta",
     "AudioDone",
@@ -45,6 +47,7 @@ __all__ = [
     "read",
     "tool_output",
     "truncate_item",
+    "update_session",
 ]
 
 @final
@@ -364,6 +367,50 @@ def append_g711(audio: Buffer, /) -> str:
         UnsupportedBufferError: Not a contiguous buffer of bytes.
         InvalidFieldError: No audio.
         MessageTooLongError: More than 15 MiB of text.
+    """
+
+def update_session(
+    *,
+    audio: Literal["pcm16", "mulaw", "alaw"] = "pcm16",
+    instructions: str | None = None,
+    voice: str | None = None,
+    speed: float | None = None,
+    transcription_model: str | None = None,
+    transcription_language: str | None = None,
+    transcription_prompt: str | None = None,
+    noise_reduction: Literal["near-field", "far-field"] | None = None,
+    turn_detection: ServerVad | SemanticVad | Literal["none"] | None = None,
+    tools: str | None = None,
+    tool_choice: str | None = None,
+    extra: str | None = None,
+    event_id: str = "",
+) -> str:
+    """Writes `session.update`.
+
+    What is `None` is left as the server has it, except transcription and turn detection, which are
+    always set.
+
+    Args:
+        audio: Format both ways: PCM at 24 kHz, or G.711.
+        instructions: System prompt; empty to have none.
+        voice: Voice name.
+        speed: Speaking rate, 0.25 to 1.5.
+        transcription_model: Model that transcribes the caller, or no transcription.
+        transcription_language: The caller's language for transcription, as an ISO 639-1 code.
+        transcription_prompt: Words to expect or a style to keep to, for the transcription model.
+        noise_reduction: On the caller's audio: `"near-field"` for handsets and headsets,
+            `"far-field"` for speakerphones.
+        turn_detection: How turns are found; `trunkline.ServerVad()` unless given. `"none"`: the
+            application commits turns.
+        tools: JSON array.
+        tool_choice: JSON string (`'"auto"'`, `'"none"'`, `'"required"'`) or object.
+        extra: JSON object of further members of `session`. None of those set by the other fields,
+            `type`, `output_modalities`, `audio`, nor one of the beta that GA refuses.
+        event_id: Comes back in the error if the server refuses this.
+
+    Raises:
+        InvalidJsonError: `tools`, `tool_choice` or `extra` is not JSON.
+        InvalidFieldError: The server would refuse it for this field.
     """
 
 def commit_audio(*, event_id: str = "") -> str:

@@ -10,7 +10,6 @@ that Twilio takes.
             await websocket.send(twilio.media(stream_sid, greeting))
 """
 
-from collections.abc import Mapping
 from typing import Final, Literal, final
 
 from typing_extensions import Buffer
@@ -46,8 +45,8 @@ class Started:
     """The stream, for the messages to write."""
     call_sid: Final[str]
     """Id of the call."""
-    custom_parameters: Final[Mapping[str, str]]
-    """Parameters set in the call's TwiML. It cannot be changed."""
+    custom_parameters: Final[dict[str, str]]
+    """Parameters set in the call's TwiML; a copy each time."""
     sequence_number: Final[int | None]
     """Running number of the message."""
     def __eq__(self, other: object, /) -> bool: ...

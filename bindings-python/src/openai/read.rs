@@ -21,7 +21,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 fn read<'py>(message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = message.py();
     let message = Message::new(message)?;
-    let event = message.text().and_then(|text| OpenAiRealtime.read(text));
+    let event = message.as_str().and_then(|text| OpenAiRealtime.read(text));
     object(py, event.or_raise(py)?)
 }
 

@@ -1,16 +1,18 @@
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use trunkline::dialect::{Model, ModelCommand, Role};
+use trunkline::RawJson;
+use trunkline::dialect::{AudioFormat, Model, ModelCommand, Role};
 use trunkline::openai::OpenAiRealtime;
-use trunkline::{Error, RawJson};
 
 use crate::buffer::Source;
-use crate::error::OrRaise;
+use crate::error::{OrRaise, invalid};
 use crate::message;
+use crate::session::Settings;
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(append_pcm16, module)?)?;
     module.add_function(wrap_pyfunction!(append_g711, module)?)?;
+    module.add_function(wrap_pyfunction!(update_session, module)?)?;
     module.add_function(wrap_pyfunction!(commit_audio, module)?)?;
     module.add_function(wrap_pyfunction!(clear_audio, module)?)?;
     module.add_function(wrap_pyfunction!(create_response, module)?)?;
@@ -34,6 +36,56 @@ fn append_pcm16<'py>(pcm: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> 
 fn append_g711<'py>(audio: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
     let source = Source::bytes(audio)?;
     written(audio.py(), ModelCommand::AppendG711(source.as_bytes()))
+}
+
+#[pyfunction]
+#[pyo3(signature = (*, audio = "pcm16", instructions = None, voice = None, speed = None,
+    transcription_model = None, transcription_language = None, transcription_prompt = None,
+    noise_reduction = None, turn_detection = None, tools = None, tool_choice = None, extra = None,
+    event_id = ""))]
+#[allow(clippy::too_many_arguments, reason = "one for each field")]
+fn update_session<'py>(
+    py: Python<'py>,
+    audio: &str,
+    instructions: Option<&Bound<'py, PyString>>,
+    voice: Option<&Bound<'py, PyString>>,
+    speed: Option<f32>,
+    transcription_model: Option<&Bound<'py, PyString>>,
+    transcription_language: Option<&Bound<'py, PyString>>,
+    transcription_prompt: Option<&Bound<'py, PyString>>,
+    noise_reduction: Option<&Bound<'py, PyAny>>,
+    turn_detection: Option<&Bound<'py, PyAny>>,
+    tools: Option<&Bound<'py, PyString>>,
+    tool_choice: Option<&Bound<'py, PyString>>,
+    extra: Option<&Bound<'py, PyString>>,
+    event_id: &str,
+) -> PyResult<Bound<'py, PyString>> {
+    let audio = match audio {
+        "pcm16" => AudioFormat::Pcm16 { rate_hz: 24_000 },
+        "mulaw" => AudioFormat::Mulaw,
+        "alaw" => AudioFormat::Alaw,
+        _ => return Err(invalid(py, "audio")),
+    };
+    let settings = Settings {
+        instructions,
+        voice,
+        speed,
+        transcription_model,
+        transcription_language,
+        transcription_prompt,
+        noise_reduction,
+        turn_detection,
+        tools,
+        tool_choice,
+        extra,
+    };
+    let session = &settings.parse()?;
+    let command = ModelCommand::UpdateSession {
+        event_id,
+        audio,
+        session,
+    };
+    written(py, command)
 }
 
 #[pyfunction]
@@ -112,15 +164,15 @@ fn create_message<'py>(
     event_id: &str,
 ) -> PyResult<Bound<'py, PyString>> {
     let role = match role {
-        "user" => Ok(Role::User),
-        "system" => Ok(Role::System),
-        "assistant" => Ok(Role::Assistant),
-        _ => Err(Error::InvalidField { name: "role" }),
+        "user" => Role::User,
+        "system" => Role::System,
+        "assistant" => Role::Assistant,
+        _ => return Err(invalid(py, "role")),
     };
     let command = ModelCommand::CreateMessage {
         event_id,
         item_id,
-        role: role.or_raise(py)?,
+        role,
         text,
     };
     written(py, command)

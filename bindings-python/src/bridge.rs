@@ -2,8 +2,6 @@
 
 mod config;
 mod event;
-mod message;
-mod session;
 mod stats;
 
 use std::mem;
@@ -12,19 +10,20 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
+use trunkline::Error;
 use trunkline::bridge::Config;
-use trunkline::{Error, SessionUpdate};
 
-use self::message::{Message, json, text};
 use crate::error::OrRaise;
 use crate::gil;
+use crate::message::{Message, json, text};
+use crate::session::{SemanticVad, ServerVad, Settings};
 use crate::time::now_or_monotonic;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Bridge>()?;
     module.add_class::<config::AfterSpeech>()?;
-    module.add_class::<session::ServerVad>()?;
-    module.add_class::<session::SemanticVad>()?;
+    module.add_class::<ServerVad>()?;
+    module.add_class::<SemanticVad>()?;
     module.add_class::<stats::Stats>()?;
     event::register(module)
 }
@@ -168,42 +167,20 @@ impl Bridge {
         tool_choice: Option<&Bound<'_, PyString>>,
         extra: Option<&Bound<'_, PyString>>,
     ) -> PyResult<()> {
-        let mut session = SessionUpdate::default();
-        session.speed = speed;
-        for (field, value, name) in [
-            (&mut session.instructions, instructions, "instructions"),
-            (&mut session.voice, voice, "voice"),
-            (
-                &mut session.transcription_model,
-                transcription_model,
-                "transcription_model",
-            ),
-            (
-                &mut session.transcription_language,
-                transcription_language,
-                "transcription_language",
-            ),
-            (
-                &mut session.transcription_prompt,
-                transcription_prompt,
-                "transcription_prompt",
-            ),
-        ] {
-            *field = value.map(|value| text(value, name)).transpose()?;
-        }
-        for (field, value, name) in [
-            (&mut session.tools, tools, "tools"),
-            (&mut session.tool_choice, tool_choice, "tool_choice"),
-            (&mut session.extra, extra, "extra"),
-        ] {
-            *field = value.map(|value| json(value, name)).transpose()?;
-        }
-        if let Some(value) = noise_reduction {
-            session.noise_reduction = Some(session::noise_reduction(value)?);
-        }
-        if let Some(value) = turn_detection {
-            session.turn_detection = session::turn_detection(value)?;
-        }
+        let settings = Settings {
+            instructions,
+            voice,
+            speed,
+            transcription_model,
+            transcription_language,
+            transcription_prompt,
+            noise_reduction,
+            turn_detection,
+            tools,
+            tool_choice,
+            extra,
+        };
+        let session = settings.parse()?;
         self.command(py, |bridge| bridge.update_session(&session))
     }
 

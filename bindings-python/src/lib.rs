@@ -10,9 +10,16 @@ mod buffer;
 mod error;
 mod g711;
 mod gil;
+mod jitter;
+mod message;
+mod openai;
+mod playback;
 mod record;
 mod resample;
+mod session;
 mod time;
+mod twilio;
+mod voice;
 
 #[pymodule(gil_used = false)]
 fn _trunkline(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -21,6 +28,11 @@ fn _trunkline(module: &Bound<'_, PyModule>) -> PyResult<()> {
     error::register(module)?;
     g711::register(module)?;
     resample::register(module)?;
+    jitter::register(module)?;
+    voice::register(module)?;
+    playback::register(module)?;
+    twilio::register(module)?;
+    openai::register(module)?;
     bridge::register(module)?;
     Ok(())
 }

@@ -7,6 +7,7 @@ Every object may be used from any thread at any time: calls on one object wait f
 A call that raises leaves its object as it was.
 """
 
+from types import ModuleType
 from typing import Final, Literal, TypeAlias, final
 
 from typing_extensions import Buffer
@@ -20,14 +21,19 @@ __all__ = [
     "CallEnded",
     "CallStarted",
     "ClosedError",
+    "Concealer",
+    "Delete",
     "Dtmf",
     "Event",
     "FormatMismatch",
+    "Heard",
     "InvalidBase64Error",
     "InvalidFieldError",
     "InvalidJsonError",
     "ItemDropped",
     "ItemHeard",
+    "JitterBuffer",
+    "JitterStats",
     "LengthMismatchError",
     "Mark",
     "MessageTooLongError",
@@ -38,6 +44,7 @@ __all__ = [
     "OutputPendingError",
     "OverlappingBuffersError",
     "PlaybackHeld",
+    "PlaybackLedger",
     "PlaybackResumed",
     "QueueFullError",
     "Resampler",
@@ -52,23 +59,34 @@ __all__ = [
     "ToTwilio",
     "ToolCall",
     "Transcript",
+    "TruncateAt",
     "TrunklineError",
+    "Unheard",
     "UnsupportedBufferError",
     "UnsupportedRateError",
     "Usage",
+    "VoiceDetector",
     "__version__",
     "alaw_decode",
     "alaw_decode_into",
     "alaw_encode",
     "alaw_encode_into",
+    "heard_text",
     "instruction_set",
     "mulaw_decode",
     "mulaw_decode_into",
     "mulaw_encode",
     "mulaw_encode_into",
+    "openai",
+    "twilio",
 ]
 
 __version__: str
+
+openai: ModuleType
+"""What `trunkline.openai` exports."""
+twilio: ModuleType
+"""What `trunkline.twilio` exports."""
 
 def instruction_set() -> str:
     """The instruction set that the kernels run with on this machine, such as `"AVX2"`.
@@ -292,6 +310,417 @@ class Resampler:
     @property
     def to_hz(self) -> int:
         """Rate of the output in Hz."""
+
+# Playback
+
+@final
+class Heard:
+    """A content part that the caller has heard to its end."""
+
+    __match_args__ = ("item_id", "content_index", "audio_ms")
+    item_id: Final[str]
+    """The item."""
+    content_index: Final[int]
+    """Content part of the item."""
+    audio_ms: Final[int]
+    """Its whole length in milliseconds."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class TruncateAt:
+    """Tell the model `conversation.item.truncate`."""
+
+    __match_args__ = ("audio_end_ms",)
+    audio_end_ms: Final[int]
+    """Milliseconds from the start of the part; at most heard, at most received."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class Delete:
+    """Tell the model `conversation.item.delete`: nothing of the item was heard."""
+
+    __match_args__ = ()
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class Unheard:
+    """A content part that the caller has not heard to its end."""
+
+    __match_args__ = ("item_id", "content_index", "heard_ms", "received_ms", "start", "cut")
+    item_id: Final[str]
+    """The item."""
+    content_index: Final[int]
+    """Content part of the item."""
+    heard_ms: Final[int]
+    """Audio heard, in whole milliseconds; never more than `received_ms`."""
+    received_ms: Final[int]
+    """Audio received, in whole milliseconds."""
+    start: Final[int]
+    """Where it starts on the line, in samples."""
+    cut: Final[TruncateAt | Delete | None]
+    """What the model is to be told; `None` if what it is told of an earlier part covers this one.
+
+    An item of which nothing was heard is deleted: truncating it at 0 would leave an empty answer
+    in the conversation.
+    """
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class PlaybackLedger:
+    """Books of one call's playback: what the caller has heard, item by item.
+
+    A carrier plays what it is sent later than it is sent it, and a model generates faster than anyone
+    speaks. What is *received* from the model, *sent* to the carrier and *heard* by the caller are
+    positions on one line of samples at 8 kHz. *Heard* grows only by the carrier's echo of a mark that
+    the ledger named, and never past what can have been played by the clock: marks that are lost, late,
+    doubled, reordered or unknown do no harm.
+
+    Times are in seconds of any clock that does not go back, `time.monotonic()` if left out.
+    """
+
+    MAX_PARTS: Final = 16
+    """Content parts that may be waiting to be heard at one time."""
+    RATE_HZ: Final = 8000
+    """Sampling rate of the line."""
+
+    def __new__(cls, model_rate_hz: int) -> PlaybackLedger:
+        """Makes an empty one.
+
+        Args:
+            model_rate_hz: Rate that the model speaks at: 24,000 for PCM, 8,000 for G.711.
+
+        Raises:
+            InvalidFieldError: The rate is 0.
+        """
+
+    def announce(self, item_id: str, content_index: int) -> None:
+        """A content part exists, though none of its audio has come yet. It counts as unheard.
+
+        Raises:
+            InvalidFieldError: The id is empty, longer than 64 bytes or not plain ASCII.
+            QueueFullError: `MAX_PARTS` parts wait, and not even the oldest has been sent.
+        """
+
+    def receive(
+        self, item_id: str, content_index: int, model_samples: int, line_samples: int
+    ) -> None:
+        """Audio of a content part has arrived.
+
+        Args:
+            item_id: The item.
+            content_index: Content part of the item.
+            model_samples: Samples at the model's rate.
+            line_samples: Samples that they became at `RATE_HZ`, at the end of the line.
+
+        Raises:
+            InvalidFieldError: As for `announce`.
+            QueueFullError: As for `announce`.
+        """
+
+    def finish(self, item_id: str, content_index: int) -> None:
+        """No more audio will come for this content part. One that never had any is forgotten."""
+
+    def finish_item(self, item_id: str) -> None:
+        """No more audio will come for any part of this item."""
+
+    def finish_all(self) -> None:
+        """No more audio will come for any content part known so far."""
+
+    def send(self, samples: int, now: float | None = None) -> None:
+        """The next `samples` of the line have gone to the carrier.
+
+        Raises:
+            InvalidFieldError: `now` is negative or no number.
+        """
+
+    def mark(self) -> str:
+        """Returns the name of a mark to send behind everything sent so far."""
+
+    def handle_mark(
+        self, name: str, now: float | None = None
+    ) -> Literal["heard", "flushed", "foreign"]:
+        """The carrier has echoed a mark.
+
+        Returns:
+            `"heard"` if playback reached it, `"flushed"` if it was on the way when playback was
+            cleared, `"foreign"` if the ledger did not name it.
+
+        Raises:
+            InvalidFieldError: `now` is negative or no number.
+        """
+
+    def pop_heard(self) -> Heard | None:
+        """Returns the oldest content part, once it is finished and wholly heard; each is told once."""
+
+    def unheard(self) -> list[Unheard]:
+        """Returns the content parts not wholly heard, oldest first, as if playback stopped now."""
+
+    def clear(self) -> None:
+        """Playback has been stopped and the carrier's queue emptied.
+
+        Nothing on the line will be heard any more, and marks sent before count for nothing.
+        """
+
+    def queued(self, now: float | None = None) -> float:
+        """Returns the seconds of audio that the carrier was sent and, by the clock, has not played.
+
+        Raises:
+            InvalidFieldError: `now` is negative or no number.
+        """
+
+    @property
+    def play_end(self) -> float:
+        """When, by the clock, the carrier will have played all it was sent."""
+
+    @property
+    def heard_samples(self) -> int:
+        """Position of the caller's ear on the line, as far as marks prove it."""
+
+    @property
+    def sent_samples(self) -> int:
+        """Position on the line up to which audio was sent."""
+
+    @property
+    def received_samples(self) -> int:
+        """Position on the line up to which audio was received."""
+
+    @property
+    def unmarked_samples(self) -> int:
+        """Samples sent since the last mark."""
+
+    @property
+    def is_finished(self) -> bool:
+        """No content part is waiting for more audio from the model."""
+
+    @property
+    def epoch(self) -> int:
+        """How often playback was cleared."""
+
+def heard_text(text: str, heard_ms: int, total_ms: int) -> str:
+    """Returns the share of `text` that was heard when `heard_ms` of `total_ms` of its speech were.
+
+    Cut back to a whole word. Speech and text do not run evenly, so this is an estimate; it is what a
+    transcript is to show, and what a new session is to be told, after a barge-in.
+    """
+
+# Jitter and loss: PCM at 8 kHz
+
+@final
+class JitterStats:
+    """Counters of a `JitterBuffer`, all in samples unless said otherwise.
+
+    After every pull `decoded + concealed + stretched - cut + silence == out`.
+    """
+
+    __match_args__ = (
+        "received_samples",
+        "late_samples",
+        "lost_samples",
+        "duplicate_samples",
+        "dropped_samples",
+        "stray_samples",
+        "decoded_samples",
+        "concealed_samples",
+        "stretched_samples",
+        "cut_samples",
+        "silence_samples",
+        "out_samples",
+        "resyncs",
+    )
+    received_samples: Final[int]
+    """Taken in."""
+    late_samples: Final[int]
+    """Came after their turn, for the first time; not used."""
+    lost_samples: Final[int]
+    """Passed over on the time line, and not seen since."""
+    duplicate_samples: Final[int]
+    """Came again; not used."""
+    dropped_samples: Final[int]
+    """Taken in, and dropped because later audio had no room."""
+    stray_samples: Final[int]
+    """Of packets not believed: too far from all other audio, and nothing followed them."""
+    decoded_samples: Final[int]
+    """Received and played, or cut."""
+    concealed_samples: Final[int]
+    """Substituted because nothing was there to play: the voice continued, then silence."""
+    stretched_samples: Final[int]
+    """Added by repeating pitch periods, to let the delay grow."""
+    cut_samples: Final[int]
+    """Taken out, pitch period by pitch period, to let the delay shrink."""
+    silence_samples: Final[int]
+    """Silence before the first packet."""
+    out_samples: Final[int]
+    """Pulled."""
+    resyncs: Final[int]
+    """Jumps of the time line that were followed; a number of times."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class JitterBuffer:
+    """Puts packets in order and hands out a frame every 20 ms.
+
+    It holds audio as long as the network's jitter makes sense of, no longer, conceals what does not
+    come in time, and cuts or repeats pitch periods when the delay has to change. Its clock is the pull.
+    """
+
+    FRAME: Final = 160
+    """Samples of a pulled frame: 20 ms."""
+    CAPACITY: Final = 16384
+    """The most samples that are held; the longest packet."""
+
+    def __new__(cls) -> JitterBuffer: ...
+    def insert(
+        self, timestamp: int, pcm: Buffer
+    ) -> Literal["accepted", "duplicate", "late", "overflow", "stray", "resynchronised"]:
+        """A packet has come.
+
+        Args:
+            timestamp: When it was said, in samples; its lower 32 bits count. For Twilio's media, the
+                time stamp in milliseconds times 8.
+            pcm: Its samples.
+
+        Returns:
+            What became of it: `"accepted"`, in whole or what was new of it; `"duplicate"`, all of it
+            had come before; `"late"`, its turn had passed; `"overflow"`, taken in, and the oldest audio
+            made room for it; `"stray"`, too far from all other audio to be believed, unless the next
+            packet continues it; `"resynchronised"`, taken in, and the time line has followed a jump.
+
+        Raises:
+            UnsupportedBufferError: Not a contiguous buffer of 16-bit samples or their bytes.
+            InvalidFieldError: The packet is empty or longer than `CAPACITY`.
+        """
+
+    def pull(self) -> tuple[bytes, Literal["received", "concealed", "silence"]]:
+        """Returns the next 20 ms to play, `FRAME` samples, and what they are.
+
+        `"received"` audio only; `"concealed"`, a substitute at least in part; `"silence"`, since
+        nothing has come yet, or not for so long that the substitute has faded out.
+        """
+
+    def pull_into(self, dst: Buffer, /) -> Literal["received", "concealed", "silence"]:
+        """Writes the next 20 ms to play into a buffer, without allocating.
+
+        Args:
+            dst: A writable buffer of `FRAME` samples.
+
+        Returns:
+            As `pull`.
+
+        Raises:
+            UnsupportedBufferError: A buffer of the wrong kind.
+            LengthMismatchError: It is not one frame long.
+        """
+
+    def reset(self) -> None:
+        """Forgets everything, as if new."""
+
+    @property
+    def stats(self) -> JitterStats:
+        """Counters since it was made."""
+
+    @property
+    def delay(self) -> float:
+        """Seconds that the next sample has been held beyond what the network makes unavoidable."""
+
+    @property
+    def target_delay(self) -> float:
+        """What `delay` is to become, in seconds: what the latest packet of the last 6 s needed."""
+
+    @property
+    def depth_samples(self) -> int:
+        """Samples that are held, holes among them included."""
+
+@final
+class Concealer:
+    """Fills gaps in a voice with a substitute that continues it, without any delay.
+
+    Every frame goes through it, in order: those that arrived through `receive`, for those that did not
+    `conceal`.
+    """
+
+    FADE: Final = 480
+    """Samples from the first that is concealed to silence, unless said otherwise: 60 ms."""
+
+    def __new__(cls, fade: int = 480) -> Concealer:
+        """Makes one that has heard nothing yet.
+
+        Args:
+            fade: Samples after which the substitute is silent; with 0, losses are silence.
+        """
+
+    def receive(self, pcm: Buffer, /) -> bytes:
+        """Takes the next samples that arrived, any number, and returns what to play.
+
+        They are as they were, unless samples before them were concealed: then the first 2.5 ms are
+        cross-faded with the substitute.
+
+        Raises:
+            UnsupportedBufferError: Not a contiguous buffer of 16-bit samples or their bytes.
+        """
+
+    def receive_into(self, src: Buffer, dst: Buffer, /) -> None:
+        """As `receive`, into a buffer of as many samples, without allocating.
+
+        Raises:
+            UnsupportedBufferError: A buffer is of the wrong kind.
+            OverlappingBuffersError: They share memory.
+            LengthMismatchError: Their lengths do not match.
+        """
+
+    def conceal(self, samples: int, /) -> bytes:
+        """Returns a substitute for samples that did not arrive in time.
+
+        Before anything was received, that is silence.
+        """
+
+    def conceal_into(self, dst: Buffer, /) -> None:
+        """As `conceal`, filling a buffer of samples, without allocating.
+
+        Raises:
+            UnsupportedBufferError: A buffer of the wrong kind.
+        """
+
+    def reset(self) -> None:
+        """Forgets all audio, as if new."""
+
+    @property
+    def is_concealing(self) -> bool:
+        """Whether the sample before was a substitute, or in a cross-fade with one."""
+
+@final
+class VoiceDetector:
+    """Tells speech from silence, steady noise, clicks and tones.
+
+    Any division of the samples into calls gives the same result.
+    """
+
+    RATE_HZ: Final = 8000
+    """Sampling rate."""
+
+    def __new__(cls) -> VoiceDetector:
+        """Makes one that has heard nothing yet; it takes what comes first for noise."""
+
+    def process(self, pcm: Buffer, /) -> float | None:
+        """Listens to the next samples, any number of them; returns `speech` after the last.
+
+        Raises:
+            UnsupportedBufferError: Not a contiguous buffer of 16-bit samples or their bytes.
+        """
+
+    def reset(self) -> None:
+        """Forgets all it has heard."""
+
+    @property
+    def speech(self) -> float | None:
+        """For how many seconds the caller has been speaking, up to the last that was loud.
+
+        `None` in silence. In steps of 20 ms; at the onset 60 or 80 ms.
+        """
 
 # The bridge
 

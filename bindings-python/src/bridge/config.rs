@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
-use trunkline::Error;
 use trunkline::bridge::{BargeIn, ModelAudio};
 
-use crate::error::raise;
+use crate::error::invalid;
 use crate::record::record;
 
 record! { "trunkline", new AfterSpeech { seconds: f64 } }
@@ -55,9 +54,4 @@ where
             error
         }
     })
-}
-
-#[cold]
-pub(super) fn invalid(py: Python<'_>, name: &'static str) -> PyErr {
-    raise(py, Error::InvalidField { name })
 }

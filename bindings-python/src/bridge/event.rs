@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 use pyo3::{PyClass, PyClassInitializer, intern};
+use trunkline::RawJson;
 use trunkline::bridge::{Event, Output, Source};
 use trunkline::dialect::{self, AudioFormat, ResponseStatus, Speaker};
-use trunkline::{JsonStr, RawJson};
 
 use crate::error::TrunklineError;
+use crate::message::strings;
 use crate::record::record;
 
 /// Adds the classes, and `Event` and `Output`, the unions of them.
@@ -77,14 +78,16 @@ fn event_object(py: Python<'_>, event: Event<'_>) -> PyResult<Py<PyAny>> {
             stream_sid,
             call_sid,
             custom_parameters,
-        } => new(
-            py,
-            CallStarted {
+        } => {
+            let custom_parameters = RawJson::new(custom_parameters)
+                .expect("the bridge passes on an object that it has read");
+            let started = CallStarted {
                 stream_sid: text(py, stream_sid),
                 call_sid: text(py, call_sid),
                 custom_parameters: strings(custom_parameters),
-            },
-        ),
+            };
+            new(py, started)
+        }
         Event::CallEnded => new(py, CallEnded {}),
         Event::SessionReady => new(py, SessionReady {}),
         Event::FormatMismatch {
@@ -345,17 +348,4 @@ impl From<dialect::Usage> for Usage {
             output_audio_tokens: usage.output_audio_tokens,
         }
     }
-}
-
-/// The members of a JSON object; a value that is no string as its JSON text.
-fn strings(object: &str) -> BTreeMap<String, String> {
-    let object = RawJson::new(object).expect("the bridge passes on an object that it has read");
-    let string = |text: JsonStr<'_>| text.chars().collect::<String>();
-    let members = object.members().map(|(name, value)| {
-        let value = value
-            .as_string()
-            .map_or_else(|| value.as_str().to_owned(), string);
-        (string(name), value)
-    });
-    members.collect()
 }

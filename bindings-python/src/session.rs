@@ -1,9 +1,12 @@
 //! What a session is told at its start.
 
 use pyo3::prelude::*;
+use pyo3::types::PyString;
+use trunkline::SessionUpdate;
 use trunkline::openai::{Eagerness, NoiseReduction, TurnDetection};
 
-use super::config::invalid;
+use crate::error::invalid;
+use crate::message::{json, text};
 use crate::record::record;
 
 record! { "trunkline", new ServerVad(
@@ -26,7 +29,45 @@ record! { "trunkline", new SemanticVad(
     interrupt_response: bool,
 } }
 
-pub(super) fn turn_detection(value: &Bound<'_, PyAny>) -> PyResult<TurnDetection> {
+/// The keyword arguments that make a [`SessionUpdate`].
+pub(crate) struct Settings<'a, 'py> {
+    pub(crate) instructions: Option<&'a Bound<'py, PyString>>,
+    pub(crate) voice: Option<&'a Bound<'py, PyString>>,
+    pub(crate) speed: Option<f32>,
+    pub(crate) transcription_model: Option<&'a Bound<'py, PyString>>,
+    pub(crate) transcription_language: Option<&'a Bound<'py, PyString>>,
+    pub(crate) transcription_prompt: Option<&'a Bound<'py, PyString>>,
+    pub(crate) noise_reduction: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) turn_detection: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) tools: Option<&'a Bound<'py, PyString>>,
+    pub(crate) tool_choice: Option<&'a Bound<'py, PyString>>,
+    pub(crate) extra: Option<&'a Bound<'py, PyString>>,
+}
+
+impl<'a> Settings<'a, '_> {
+    pub(crate) fn parse(self) -> PyResult<SessionUpdate<'a>> {
+        let text = |value: Option<_>, name| value.map(|value| text(value, name)).transpose();
+        let json = |value: Option<_>, name| value.map(|value| json(value, name)).transpose();
+        let mut session = SessionUpdate::default();
+        session.speed = self.speed;
+        session.instructions = text(self.instructions, "instructions")?;
+        session.voice = text(self.voice, "voice")?;
+        session.transcription_model = text(self.transcription_model, "transcription_model")?;
+        session.transcription_language =
+            text(self.transcription_language, "transcription_language")?;
+        session.transcription_prompt = text(self.transcription_prompt, "transcription_prompt")?;
+        session.tools = json(self.tools, "tools")?;
+        session.tool_choice = json(self.tool_choice, "tool_choice")?;
+        session.extra = json(self.extra, "extra")?;
+        session.noise_reduction = self.noise_reduction.map(noise_reduction).transpose()?;
+        if let Some(value) = self.turn_detection {
+            session.turn_detection = turn_detection(value)?;
+        }
+        Ok(session)
+    }
+}
+
+fn turn_detection(value: &Bound<'_, PyAny>) -> PyResult<TurnDetection> {
     let py = value.py();
     if let Ok(vad) = value.cast::<ServerVad>() {
         let vad = vad.get();
@@ -63,7 +104,7 @@ pub(super) fn turn_detection(value: &Bound<'_, PyAny>) -> PyResult<TurnDetection
     }
 }
 
-pub(super) fn noise_reduction(value: &Bound<'_, PyAny>) -> PyResult<NoiseReduction> {
+fn noise_reduction(value: &Bound<'_, PyAny>) -> PyResult<NoiseReduction> {
     match value.extract()? {
         "near-field" => Ok(NoiseReduction::NearField),
         "far-field" => Ok(NoiseReduction::FarField),

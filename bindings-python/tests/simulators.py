@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -82,6 +83,14 @@ async def call(webhook: str, directory: Path, steps: Sequence[str], *arguments: 
             process.kill()
     written: Json = json.loads(record.read_text(encoding="utf-8"))
     return written | {"exit_code": exit_code}
+
+
+async def stream_url(webhook: str) -> str:
+    """Where the TwiML of `webhook` has the stream opened."""
+    async with aiohttp.ClientSession() as session, session.post(webhook) as response:
+        (url,) = re.findall(r'url="(.*?)"', await response.text())
+        assert isinstance(url, str)
+        return url
 
 
 def twiml(port: int) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import websockets
 
 import simulators
 from simulators import SPEECH, Client, Json, Model, Server
@@ -28,6 +29,9 @@ LONG = {"speech": str(SPEECH / "agent-3.wav"), "transcript": "I have booked you 
 SHORT = {"speech": str(SPEECH / "agent-1.wav"), "transcript": "Done."}
 TOOL = {"user": "Half past two.", "tool": {"name": "book", "arguments": {"day": "tuesday"}}}
 ASKS = f"say:{SPEECH / 'caller-2.wav'}"
+
+UNBOUNDED = 64 << 20
+"""Bytes; more than the buffers of two sockets hold."""
 
 Value = TypeVar("Value")
 
@@ -199,6 +203,36 @@ def test_what_cannot_be_read_is_logged_a_few_times_and_left_out(
     assert len(caplog.records) == 10
     assert host.ends == [End("call-ended")]
     assert any(isinstance(event, ItemHeard) for event in host.events)
+
+
+@pytest.mark.parametrize(
+    "server", [simulators.websockets_server, simulators.fastapi_server, simulators.aiohttp_server]
+)
+def test_a_send_waits_for_a_peer_that_does_not_read(server: Server) -> None:
+    async def sent() -> int:
+        sent = 0
+        done = asyncio.Event()
+
+        async def answer(connection: Connection) -> None:
+            nonlocal sent
+            try:
+                while sent < UNBOUNDED:
+                    async with asyncio.timeout(1):
+                        await connection.send("x" * (64 << 10))
+                    sent += 64 << 10
+            except TimeoutError:
+                pass
+            done.set()
+
+        async with server(answer) as webhook:
+            url = await simulators.stream_url(webhook)
+            async with websockets.connect(
+                    url, max_queue=1, compression=None, close_timeout=0.1
+                ):
+                await done.wait()
+        return sent
+
+    assert within(20, sent()) < UNBOUNDED
 
 
 def test_the_module_imports_none_of_the_libraries_it_adapts() -> None:

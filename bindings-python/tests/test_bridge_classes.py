@@ -284,7 +284,7 @@ assert runs > 900, runs
 
 def test_bridges_and_their_outputs_leave_no_memory_behind() -> None:
     def use() -> None:
-        for _ in range(2_000):
+        for _ in range(20_000):
             bridge = Bridge()
             bridge.handle_twilio(json.dumps(wire.start({"a": "b"})))
             assert repr(bridge.drain())
@@ -316,6 +316,6 @@ def use():
 for _ in range(4):
     threading.Thread(target=use, daemon=True).start()
 """
-    for _ in range(5):
+    for _ in range(20):
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")

@@ -2,7 +2,10 @@
 
 import base64
 import json
+import math
 from dataclasses import dataclass, field
+
+import numpy as np
 
 import trunkline
 import wire
@@ -10,6 +13,18 @@ from trunkline import Bridge, ToOpenAi, ToTwilio
 from wire import Json
 
 SILENCE = b"\xff" * 160
+MULAW = {side: {"format": {"type": "audio/pcmu"}} for side in ("input", "output")}
+
+
+def tone(samples: int, hz: float = 440.0, rate: int = 8_000) -> bytes:
+    """PCM."""
+    angles = 2 * math.pi * hz * np.arange(samples) / rate
+    return (12_000 * np.sin(angles)).astype("<i2").tobytes()
+
+
+VOICE = trunkline.mulaw_encode(tone(8_000))
+"""A second."""
+FRAMES = [VOICE[begin : begin + 160] for begin in range(0, len(VOICE), 160)]
 
 
 @dataclass
@@ -135,3 +150,8 @@ class Call:
         """Types of what the model was sent, but for audio."""
         kinds: list[str] = [event["type"] for event in self.to_openai]
         return [kind for kind in kinds if kind != "input_audio_buffer.append"]
+
+
+def mulaw_call() -> Call:
+    """A started call to a model that speaks μ-law."""
+    return Call.started(Bridge(model_audio="mulaw", downlink_capacity=30))

@@ -87,7 +87,7 @@ impl Target {
         check(object, &buffer, PCM, |size| size <= 2)?;
         check_even(object, buffer.len_bytes())?;
         check_writable(object, &buffer)?;
-        if !buffer.buf_ptr().cast::<i16>().is_aligned() {
+        if buffer.len_bytes() > 0 && !buffer.buf_ptr().cast::<i16>().is_aligned() {
             let actual = "one at an odd address".to_owned();
             return Err(unsupported_buffer(object.py(), PCM, actual));
         }
@@ -114,7 +114,11 @@ impl Target {
 
     /// The samples. Only for what [`pcm`](Self::pcm) gave.
     pub(crate) fn samples(&mut self) -> &mut [i16] {
-        bytemuck::cast_slice_mut(self.as_bytes())
+        match self.as_bytes() {
+            // An empty buffer may lie at any address.
+            [] => &mut [],
+            bytes => bytemuck::cast_slice_mut(bytes),
+        }
     }
 }
 

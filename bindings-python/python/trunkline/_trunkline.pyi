@@ -301,7 +301,7 @@ class Resampler:
 
     @property
     def delay(self) -> float:
-        """Delay in seconds, constant over frequency and time."""
+        """Delay in seconds, to the nearest sample of the output; constant over frequency and time."""
 
     @property
     def from_hz(self) -> int:

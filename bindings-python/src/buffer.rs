@@ -8,7 +8,9 @@
 use std::borrow::Cow;
 use std::slice;
 
+use pyo3::Borrowed;
 use pyo3::buffer::PyUntypedBuffer;
+use pyo3::exceptions::PyBufferError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -33,6 +35,19 @@ impl<'a> Source<'a> {
         }
         let buffer = PyUntypedBuffer::get(object)?;
         check(object, &buffer, BYTES, |size| size == 1)?;
+        Ok(Self::Buffer(buffer))
+    }
+
+    /// The contiguous buffer of any elements that `object` exports.
+    #[inline]
+    pub(crate) fn any(object: Borrowed<'a, '_, PyAny>) -> PyResult<Self> {
+        if let Ok(bytes) = <&[u8]>::extract(object) {
+            return Ok(Self::Bytes(bytes));
+        }
+        let buffer = PyUntypedBuffer::get(&object)?;
+        if !buffer.is_c_contiguous() {
+            return Err(PyBufferError::new_err("buffer is not C-contiguous"));
+        }
         Ok(Self::Buffer(buffer))
     }
 

@@ -5,6 +5,7 @@
 
 use pyo3::prelude::*;
 
+mod audioop;
 mod bridge;
 mod buffer;
 mod error;
@@ -26,6 +27,7 @@ fn _trunkline(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(instruction_set, module)?)?;
     error::register(module)?;
+    audioop::register(module)?;
     g711::register(module)?;
     resample::register(module)?;
     jitter::register(module)?;

@@ -24,13 +24,13 @@ struct Resampler {
     delay: usize,
 }
 
-enum Kind {
+pub(crate) enum Kind {
     Fixed(Box<resample::Resampler>),
     Any(Box<AnyRate>),
 }
 
 impl Kind {
-    fn new(from_hz: u32, to_hz: u32, profile: Profile) -> Result<Self, Error> {
+    pub(crate) fn new(from_hz: u32, to_hz: u32, profile: Profile) -> Result<Self, Error> {
         match (
             resample::Resampler::with_profile(from_hz, to_hz, profile),
             profile,
@@ -41,14 +41,14 @@ impl Kind {
         }
     }
 
-    fn process(&mut self, src: &[i16], dst: &mut [i16]) -> Result<usize, Error> {
+    pub(crate) fn process(&mut self, src: &[i16], dst: &mut [i16]) -> Result<usize, Error> {
         match self {
             Self::Fixed(inner) => inner.process(src, dst),
             Self::Any(inner) => inner.process(src, dst),
         }
     }
 
-    fn output_len(&self, len: usize) -> usize {
+    pub(crate) fn output_len(&self, len: usize) -> usize {
         match self {
             Self::Fixed(inner) => inner.output_len(len),
             Self::Any(inner) => inner.output_len(len),

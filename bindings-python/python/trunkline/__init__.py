@@ -68,6 +68,10 @@ from trunkline._trunkline import (
     mulaw_encode_into,
 )
 
+# After the native module, which brings `trunkline._audioop`.
+from trunkline import audioop
+from trunkline._install import install_audioop
+
 __all__ = [
     "AfterSpeech",
     "AudioDropped",
@@ -127,7 +131,9 @@ __all__ = [
     "alaw_decode_into",
     "alaw_encode",
     "alaw_encode_into",
+    "audioop",
     "heard_text",
+    "install_audioop",
     "instruction_set",
     "mulaw_decode",
     "mulaw_decode_into",

@@ -1,0 +1,66 @@
+"""CPython's `audioop`, which 3.13 removed: the same functions, to the bit, with the same errors.
+
+`trunkline.install_audioop()` makes `import audioop` give this module. Two of its functions have
+better ones beside them: `ratecv` has no filter against aliases (see `trunkline.audioop_hq`), and
+`lin2ulaw` differs from ITU-T's encoder for 508 samples (see `trunkline.mulaw_encode`).
+"""
+
+from trunkline._audioop import (
+    add,
+    adpcm2lin,
+    alaw2lin,
+    avg,
+    avgpp,
+    bias,
+    byteswap,
+    cross,
+    error,
+    findfactor,
+    findfit,
+    findmax,
+    getsample,
+    lin2adpcm,
+    lin2alaw,
+    lin2lin,
+    lin2ulaw,
+    max,
+    maxpp,
+    minmax,
+    mul,
+    ratecv,
+    reverse,
+    rms,
+    tomono,
+    tostereo,
+    ulaw2lin,
+)
+
+__all__ = [
+    "add",
+    "adpcm2lin",
+    "alaw2lin",
+    "avg",
+    "avgpp",
+    "bias",
+    "byteswap",
+    "cross",
+    "error",
+    "findfactor",
+    "findfit",
+    "findmax",
+    "getsample",
+    "lin2adpcm",
+    "lin2alaw",
+    "lin2lin",
+    "lin2ulaw",
+    "max",
+    "maxpp",
+    "minmax",
+    "mul",
+    "ratecv",
+    "reverse",
+    "rms",
+    "tomono",
+    "tostereo",
+    "ulaw2lin",
+]

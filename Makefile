@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .PHONY: deps demo test bench compare listen native cross fmt lint deny \
 	test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions test-fuzz \
-	test-official test-python python-wheel instructions-update
+	test-official test-python python-wheel bench-python native-python instructions-update
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -15,6 +15,8 @@ REQUIREMENTS := core/tests/official/requirements.txt
 PYTHON_VENV := target/python-venv
 PYTHON_REQUIREMENTS := bindings-python/tests/requirements.txt
 PYTHON_SOURCES := bindings-python/python bindings-python/tests
+PYTHON_BENCH_VENV := target/python-bench-venv
+PYTHON_BENCH_REQUIREMENTS := benches/python/requirements.txt
 PESQ_VENV := target/pesq-venv
 PESQ_REQUIREMENTS := benches/concealment/requirements.txt
 
@@ -244,6 +246,43 @@ native:
 		$(CARGO) build --release --locked -p trunkline-paths --bin native
 	$(call heading,both by turns)
 	@target/native/baseline/release/native target/native/{baseline,native}/release/native
+
+# The wheel as it is shipped beside what else Python has for the same work, in one run: three minutes on
+# a quiet machine, after the first time. Made are benches/report/python.md and python.svg. Not part of
+# `test`, since it is about times.
+bench-python: $(PYTHON_BENCH_VENV)/.installed
+	$(call heading,wheel)
+	@rm -rf target/python-bench
+	@cd bindings-python && env -u RUSTFLAGS ../$(PYTHON_BENCH_VENV)/bin/maturin build --quiet --release \
+		--locked --out ../target/python-bench
+	@$(PYTHON_BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check --no-index --no-deps \
+		--force-reinstall target/python-bench/*.whl
+	$(call heading,race)
+	@$(PYTHON_BENCH_VENV)/bin/python -B benches/python/compare.py
+
+$(PYTHON_BENCH_VENV)/.installed: $(PYTHON_BENCH_REQUIREMENTS)
+	$(call heading,Python environment for benches)
+	@mkdir -p $(@D)
+	@$(PYTHON) -m venv --clear $(PYTHON_BENCH_VENV)
+	@$(PYTHON_BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# As `native`, for the wheel: both are built, unpacked, and take turns in processes of their own.
+native-python: $(PYTHON_BENCH_VENV)/.installed
+	$(call heading,wheel for any machine)
+	@rm -rf target/native/python-baseline target/native/python-native
+	@cd bindings-python && env -u RUSTFLAGS CARGO_TARGET_DIR=../target/native/baseline \
+		../$(PYTHON_BENCH_VENV)/bin/maturin build --quiet --release --locked --out ../target/native/python-baseline
+	$(call heading,wheel for this machine)
+	@cd bindings-python && RUSTFLAGS='-C target-cpu=native' CARGO_TARGET_DIR=../target/native/native \
+		../$(PYTHON_BENCH_VENV)/bin/maturin build --quiet --release --locked --out ../target/native/python-native
+	@for build in baseline native; do \
+		$(PYTHON_BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check --no-index --no-deps \
+			--target target/native/python-$$build target/native/python-$$build/*.whl; \
+	done
+	$(call heading,both by turns)
+	@$(PYTHON_BENCH_VENV)/bin/python -B benches/python/native.py \
+		target/native/python-baseline target/native/python-native
 
 # NEON under emulation, and builds without an operating system; a day of audio would take minutes of
 # it. A compiler with these targets is

@@ -9,7 +9,10 @@ mod buffer;
 mod error;
 mod g711;
 mod gil;
+mod playback;
+mod record;
 mod resample;
+mod time;
 
 #[pymodule(gil_used = false)]
 fn _trunkline(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -18,6 +21,7 @@ fn _trunkline(module: &Bound<'_, PyModule>) -> PyResult<()> {
     error::register(module)?;
     g711::register(module)?;
     resample::register(module)?;
+    playback::register(module)?;
     Ok(())
 }
 

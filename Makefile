@@ -185,7 +185,7 @@ test-python: python-wheel
 	$(call heading,Python: types)
 	@$(PYTHON_VENV)/bin/python -m mypy.stubtest trunkline --allowlist bindings-python/tests/stubtest.allow
 	@$(PYTHON_VENV)/bin/python -m mypy --strict $(PYTHON_SOURCES)
-	@$(PYTHON_VENV)/bin/pyright --project bindings-python
+	@$(PYTHON_VENV)/bin/pyright --project bindings-python --pythonpath $(PYTHON_VENV)/bin/python
 	$(call heading,Python: tests)
 	@mkdir -p $(LOGS)
 	@$(CARGO) build --locked -p trunkline-simulators

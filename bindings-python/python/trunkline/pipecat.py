@@ -16,7 +16,7 @@ import base64
 import json
 import time
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 from pipecat.audio.resamplers.base_audio_resampler import BaseAudioResampler
 from pipecat.frames.frames import (
@@ -143,12 +143,13 @@ class TwilioFrameSerializer(PipecatTwilioFrameSerializer):
         )
         clear_after_secs = self._params.resampler_clear_after_secs
         self._input_resampler = StreamAudioResampler(clear_after_secs=clear_after_secs)
-        self._output_resampler = StreamAudioResampler(clear_after_secs=clear_after_secs)
+        self._to_twilio = StreamAudioResampler(clear_after_secs=clear_after_secs)
+        self._output_resampler = self._to_twilio
         self._ledger = PlaybackLedger(PlaybackLedger.RATE_HZ)
         self._stretch = 0
         self._stretch_start = 0
         self._worker: PipelineWorker | None = None
-        self._marking: asyncio.Task[None] | None = None
+        self._mark_timer: asyncio.TimerHandle | None = None
         self._register_event_handler("on_interrupted")
 
     @property
@@ -165,7 +166,8 @@ class TwilioFrameSerializer(PipecatTwilioFrameSerializer):
             sent=(self._ledger.sent_samples - self._stretch_start) / rate,
         )
 
-    async def setup(self, setup: FrameProcessorSetup) -> None:
+    # Serializers are set up with more than the base of all of pipecat's objects is.
+    async def setup(self, setup: FrameProcessorSetup) -> None:  # type: ignore[override]
         """As pipecat's own."""
         await super().setup(setup)
         self._task_manager = setup.task_manager
@@ -177,8 +179,8 @@ class TwilioFrameSerializer(PipecatTwilioFrameSerializer):
             return self._mark()
         if isinstance(frame, InterruptionFrame):
             await self._interrupted()
-        elif isinstance(frame, (EndFrame, CancelFrame)):
-            await self._stop_marking()
+        elif isinstance(frame, (EndFrame, CancelFrame)) and self._mark_timer:
+            self._mark_timer.cancel()
         elif isinstance(frame, AudioRawFrame):
             return await self._media(frame)
         return await super().serialize(frame)
@@ -193,13 +195,14 @@ class TwilioFrameSerializer(PipecatTwilioFrameSerializer):
     async def _media(self, frame: AudioRawFrame) -> str | None:
         rate = self._twilio_sample_rate
         codes = mulaw_encode(
-            await self._output_resampler.resample(frame.audio, frame.sample_rate, rate)
+            await self._to_twilio.resample(frame.audio, frame.sample_rate, rate)
         )
         if not codes:
             return None
         self._sent(len(codes) * PlaybackLedger.RATE_HZ // rate)
-        if self._worker and not self._marking:
-            self._marking = self.create_task(self._mark_soon(self._worker))
+        if self._worker and not self._mark_timer:
+            loop = asyncio.get_running_loop()
+            self._mark_timer = loop.call_later(MARK_INTERVAL, self._request_mark, self._worker)
         media = {"payload": base64.b64encode(codes).decode()}
         return json.dumps({"event": "media", "streamSid": self._stream_sid, "media": media})
 
@@ -215,16 +218,12 @@ class TwilioFrameSerializer(PipecatTwilioFrameSerializer):
         self._stretch += 1
         self._stretch_start = self._ledger.sent_samples
 
-    async def _mark_soon(self, worker: PipelineWorker) -> None:
-        await asyncio.sleep(MARK_INTERVAL)
-        self._marking = None
-        # By way of the pipeline, since there is no other to the transport; it is named on the way out.
-        await worker.queue_frame(_MarkFrame(message={"event": "mark"}))
-
-    async def _stop_marking(self) -> None:
-        if self._marking:
-            await self.cancel_task(self._marking)
-            self._marking = None
+    def _request_mark(self, worker: PipelineWorker) -> None:
+        self._mark_timer = None
+        # There is no way to the transport but that through the pipeline. The mark is named at its end.
+        request = worker.queue_frame(_MarkFrame(message={"event": "mark"}))
+        # pipecat's types lack arguments here and below.
+        self.create_task(request)  # pyright: ignore[reportUnknownMemberType]
 
     def _mark(self) -> str | None:
         if not self._ledger.unmarked_samples:
@@ -249,9 +248,10 @@ class TwilioFrameSerializer(PipecatTwilioFrameSerializer):
         playback = self.playback
         self._ledger.clear()
         self._begin_stretch()
-        await self._output_resampler.reset()
+        await self._to_twilio.reset()
         if playback.heard < playback.sent:
-            await self._call_event_handler("on_interrupted", playback)
+            event = "on_interrupted"
+            await self._call_event_handler(event, playback)  # pyright: ignore[reportUnknownMemberType]
 
 
 class _MarkFrame(OutputTransportMessageUrgentFrame):

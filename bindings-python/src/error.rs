@@ -81,8 +81,12 @@ pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
         Error::InvalidBase64 { offset } => {
             with(py, InvalidBase64Error::new_err(text), [("offset", offset)])
         }
-        Error::MissingField { name } => with(py, MissingFieldError::new_err(text), [("name", name)]),
-        Error::InvalidField { name } => with(py, InvalidFieldError::new_err(text), [("name", name)]),
+        Error::MissingField { name } => {
+            with(py, MissingFieldError::new_err(text), [("name", name)])
+        }
+        Error::InvalidField { name } => {
+            with(py, InvalidFieldError::new_err(text), [("name", name)])
+        }
         Error::UnsupportedRate { from_hz, to_hz } => with(
             py,
             UnsupportedRateError::new_err(text),
@@ -110,6 +114,12 @@ fn with<'py, V: IntoPyObjectExt<'py>, const N: usize>(
         }
     }
     error
+}
+
+/// An argument that is not of the form or range that it must have.
+#[cold]
+pub(crate) fn invalid(py: Python<'_>, name: &'static str) -> PyErr {
+    raise(py, Error::InvalidField { name })
 }
 
 /// A buffer that is not of the kind that the call works on.

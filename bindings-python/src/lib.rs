@@ -5,14 +5,21 @@
 
 use pyo3::prelude::*;
 
+mod bridge;
 mod buffer;
 mod error;
 mod g711;
 mod gil;
+mod jitter;
+mod message;
+mod openai;
 mod playback;
 mod record;
 mod resample;
+mod session;
 mod time;
+mod twilio;
+mod voice;
 
 #[pymodule(gil_used = false)]
 fn _trunkline(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -21,7 +28,12 @@ fn _trunkline(module: &Bound<'_, PyModule>) -> PyResult<()> {
     error::register(module)?;
     g711::register(module)?;
     resample::register(module)?;
+    jitter::register(module)?;
+    voice::register(module)?;
     playback::register(module)?;
+    twilio::register(module)?;
+    openai::register(module)?;
+    bridge::register(module)?;
     Ok(())
 }
 

@@ -2,10 +2,10 @@ use std::sync::Mutex;
 
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
+use trunkline::PlaybackLedger as Ledger;
 use trunkline::playback::{self, Cut, Echo};
-use trunkline::{Error, PlaybackLedger as Ledger};
 
-use crate::error::OrRaise;
+use crate::error::{OrRaise, invalid};
 use crate::gil;
 use crate::record::record;
 use crate::time::now_or_monotonic;
@@ -53,8 +53,7 @@ impl PlaybackLedger {
     #[new]
     fn new(py: Python<'_>, model_rate_hz: u32) -> PyResult<Self> {
         if model_rate_hz == 0 {
-            let name = "model_rate_hz";
-            return Err(Error::InvalidField { name }).or_raise(py);
+            return Err(invalid(py, "model_rate_hz"));
         }
         Ok(Self {
             inner: Mutex::new(Ledger::new(model_rate_hz)),
@@ -62,8 +61,8 @@ impl PlaybackLedger {
     }
 
     fn announce(&self, py: Python<'_>, item_id: &str, content_index: u32) -> PyResult<()> {
-        let mut inner = gil::lock(py, &self.inner);
-        inner.announce(item_id, content_index).or_raise(py)
+        let announced = gil::lock(py, &self.inner).announce(item_id, content_index);
+        announced.or_raise(py)
     }
 
     fn receive(
@@ -75,9 +74,10 @@ impl PlaybackLedger {
         line_samples: u32,
     ) -> PyResult<()> {
         let (model_samples, line_samples) = (model_samples as usize, line_samples as usize);
-        gil::lock(py, &self.inner)
-            .receive(item_id, content_index, model_samples, line_samples)
-            .or_raise(py)
+        let mut inner = gil::lock(py, &self.inner);
+        let received = inner.receive(item_id, content_index, model_samples, line_samples);
+        drop(inner);
+        received.or_raise(py)
     }
 
     fn finish(&self, py: Python<'_>, item_id: &str, content_index: u32) {
@@ -123,7 +123,7 @@ impl PlaybackLedger {
     }
 
     fn unheard(&self, py: Python<'_>) -> PyResult<Vec<Unheard>> {
-        // Making objects may run other threads' code, which may come back for the lock.
+        // Making objects may start the garbage collector, which may run anything.
         let ledger = gil::lock(py, &self.inner).clone();
         let parts = ledger.unheard().map(|part| {
             Ok(Unheard {

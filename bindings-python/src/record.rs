@@ -1,7 +1,7 @@
 //! Frozen classes of named values.
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyFrozenSet, PyTuple};
 
 /// What a class made by [`record!`] is made of.
 pub(crate) trait Record {
@@ -20,12 +20,41 @@ pub(crate) trait Record {
             .collect::<PyResult<_>>()?;
         Ok(format!("{}({})", Self::NAME, fields.join(", ")))
     }
+
+    /// A dict, which cannot change here, counts by its items.
+    fn hash(&self, py: Python<'_>) -> PyResult<isize> {
+        let values = self.values(py)?.into_iter();
+        let values = values.map(|value| match value.cast::<PyDict>() {
+            Ok(dict) => Ok(PyFrozenSet::new(py, dict.items())?.into_any()),
+            Err(_) => Ok(value),
+        });
+        let values: Vec<_> = values.collect::<PyResult<_>>()?;
+        (Self::NAME, PyTuple::new(py, values)?)
+            .into_pyobject(py)?
+            .hash()
+    }
 }
 
 /// Makes a class of the module `$module` that cannot be changed, with a property for each field,
-/// `__match_args__`, `__eq__`, `__hash__` and `__repr__`; a struct and its `#[pymethods]`.
+/// `__match_args__`, `__eq__`, `__hash__` and `__repr__`; a struct and its `#[pymethods]`. With `new`
+/// Python can make one of a value for each field, in their order unless a signature follows the name.
 macro_rules! record {
     ($module:literal, $name:ident { $($field:ident: $type:ty),* $(,)? }) => {
+        record!(@ $module, $name { $($field: $type),* } {});
+    };
+    (
+        $module:literal, new $name:ident $(($($signature:tt)*))? { $($field:ident: $type:ty),* $(,)? }
+    ) => {
+        record!(@ $module, $name { $($field: $type),* } {
+            #[new]
+            $(#[pyo3(signature = ($($signature)*))])?
+            #[allow(clippy::too_many_arguments, reason = "one for each field")]
+            fn new($($field: $type),*) -> Self {
+                Self { $($field),* }
+            }
+        });
+    };
+    (@ $module:literal, $name:ident { $($field:ident: $type:ty),* } { $($methods:tt)* }) => {
         #[pyo3::pyclass(frozen, get_all, module = $module)]
         pub(crate) struct $name {
             $(pub(crate) $field: $type,)*
@@ -47,6 +76,8 @@ macro_rules! record {
 
         #[pyo3::pymethods]
         impl $name {
+            $($methods)*
+
             #[classattr]
             fn __match_args__(
                 py: pyo3::Python<'_>,
@@ -60,8 +91,7 @@ macro_rules! record {
             }
 
             fn __hash__(&self, py: pyo3::Python<'_>) -> pyo3::PyResult<isize> {
-                use $crate::record::Record;
-                pyo3::types::PyAnyMethods::hash(&*self.values(py)?)
+                $crate::record::Record::hash(self, py)
             }
 
             fn __repr__(&self, py: pyo3::Python<'_>) -> pyo3::PyResult<String> {

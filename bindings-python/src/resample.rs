@@ -124,9 +124,12 @@ impl Resampler {
         let mut dst = Target::pcm(dst)?;
         dst.check_apart(&src)?;
         let (src, dst) = (&*src.samples(), dst.samples());
-        let mut inner = gil::lock(py, &self.inner);
-        let inner = &mut *inner;
-        gil::run(py, 2 * src.len(), || inner.process(src, dst)).or_raise(py)
+        let written = {
+            let inner = &mut *gil::lock(py, &self.inner);
+            gil::run(py, 2 * src.len(), || inner.process(src, dst))
+        };
+        // Unlocked: making an exception may start the garbage collector, which may run anything.
+        written.or_raise(py)
     }
 
     #[pyo3(signature = (samples, /))]

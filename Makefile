@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .PHONY: deps demo test bench compare listen native cross fmt lint deny \
 	test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions test-fuzz \
-	test-official test-python python-wheel bench-python native-python instructions-update
+	test-official test-python python-wheel instructions-update
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -15,8 +15,6 @@ REQUIREMENTS := core/tests/official/requirements.txt
 PYTHON_VENV := target/python-venv
 PYTHON_REQUIREMENTS := bindings-python/tests/requirements.txt
 PYTHON_SOURCES := bindings-python/python bindings-python/tests
-PYTHON_BENCH_VENV := target/python-bench-venv
-PYTHON_BENCH_REQUIREMENTS := benches/python/requirements.txt
 PESQ_VENV := target/pesq-venv
 PESQ_REQUIREMENTS := benches/concealment/requirements.txt
 
@@ -250,6 +248,10 @@ native:
 # The wheel as it is shipped beside what else Python has for the same work, in one run: three minutes on
 # a quiet machine, after the first time. Made are benches/report/python.md and python.svg. Not part of
 # `test`, since it is about times.
+.PHONY: bench-python gil-python native-python
+PYTHON_BENCH_VENV := target/python-bench-venv
+PYTHON_BENCH_REQUIREMENTS := benches/python/requirements.txt
+
 bench-python: $(PYTHON_BENCH_VENV)/.installed
 	$(call heading,wheel)
 	@rm -rf target/python-bench
@@ -266,6 +268,10 @@ $(PYTHON_BENCH_VENV)/.installed: $(PYTHON_BENCH_REQUIREMENTS)
 	@$(PYTHON) -m venv --clear $(PYTHON_BENCH_VENV)
 	@$(PYTHON_BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
+
+# From how much audio on it pays to let other threads run: prints what DETACH_LEN is chosen by.
+gil-python: $(PYTHON_BENCH_VENV)/.installed
+	@$(PYTHON_BENCH_VENV)/bin/python -B benches/python/gil.py
 
 # As `native`, for the wheel: both are built, unpacked, and take turns in processes of their own.
 native-python: $(PYTHON_BENCH_VENV)/.installed

@@ -9,27 +9,25 @@ import asyncio
 import audioop
 import base64
 import json
-import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
-from itertools import count
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 import orjson
 import pybase64
 import soxr
-import trunkline
 from pipecat.frames.frames import OutputAudioRawFrame
 from pipecat.serializers.twilio import TwilioFrameSerializer
 from pipecat.services.openai.realtime import events
-from trunkline import Bridge, ToOpenAi, ToTwilio
+from trunkline import ToOpenAi, ToTwilio
 
-from audio import FRAME_SECONDS, frames, speech_like
+from audio import FRAME_SECONDS
+from call import STREAM, Call, Send, openai_texts, twilio_texts
 from race import Contestant
+from turns import async_turn, turn
 
 IN, OUT = "in", "out"
-STREAM = "MZ22222222222222222222222222222222"
 OURS = "trunkline Bridge"
 OURS_MATCH = "trunkline Bridge, by match"
 BY_HAND = "orjson, pybase64, audioop"
@@ -54,40 +52,7 @@ class AsyncPath(Protocol):
     async def openai(self, text: str) -> None: ...
 
 
-Send = Callable[[str], object]
-
-
-class Trunkline:
-    def __init__(self, send: Send) -> None:
-        self.send = send
-        self.bridge = Bridge()
-        self.now = 0.0
-        media_format = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
-        start = {"streamSid": STREAM, "callSid": "CA1", "accountSid": "AC1", "tracks": ["inbound"]}
-        start |= {"customParameters": {}, "mediaFormat": media_format}
-        self.twilio(
-            json.dumps({"event": "start", "sequenceNumber": "1", "streamSid": STREAM, "start": start})
-        )
-        pcm = {"format": {"type": "audio/pcm", "rate": 24000}}
-        session = {"type": "realtime", "audio": {"input": pcm, "output": pcm}}
-        self.openai(json.dumps({"type": "session.updated", "event_id": "event_1", "session": session}))
-
-    def twilio(self, text: str) -> None:
-        self.now += FRAME_SECONDS
-        self.bridge.handle_twilio(text, self.now)
-        for output in self.bridge.drain():
-            if isinstance(output, (ToTwilio, ToOpenAi)):
-                self.send(output.text)
-
-    def openai(self, text: str) -> None:
-        self.now += FRAME_SECONDS
-        self.bridge.handle_openai(text, self.now)
-        for output in self.bridge.drain():
-            if isinstance(output, (ToTwilio, ToOpenAi)):
-                self.send(output.text)
-
-
-class TrunklineMatch(Trunkline):
+class CallByMatch(Call):
     """By `match`, which takes Python longer than `isinstance`."""
 
     def twilio(self, text: str) -> None:
@@ -257,38 +222,14 @@ class PipecatWhole(Pipecat):
 
 
 PATHS: dict[str, Callable[[Send], Path]] = {
-    OURS: Trunkline,
-    OURS_MATCH: TrunklineMatch,
+    OURS: Call,
+    OURS_MATCH: CallByMatch,
     BY_HAND: ByHand,
     BY_HAND_TEMPLATES: ByHandTemplates,
     STANDARD_LIBRARY: StandardLibrary,
     WITH_SOXR: WithSoxr,
 }
 ASYNC_PATHS: dict[str, Callable[[Send], AsyncPath]] = {PIPECAT: Pipecat, PIPECAT_WHOLE: PipecatWhole}
-
-
-def twilio_texts() -> Iterator[str]:
-    """What Twilio sends of a call, without end."""
-    pcm = speech_like(8_000, 8_000)
-    payloads = [base64.b64encode(trunkline.mulaw_encode(it)).decode() for it in frames(pcm, 8_000)]
-    for n in count():
-        yield (
-            f'{{"event":"media","sequenceNumber":"{n + 2}","media":{{"track":"inbound",'
-            f'"chunk":"{n + 1}","timestamp":"{20 * n}","payload":"{payloads[n % len(payloads)]}"}},'
-            f'"streamSid":"{STREAM}"}}'
-        )
-
-
-def openai_texts() -> Iterator[str]:
-    """What the model sends of an answer, without end."""
-    pcm = speech_like(24_000, 24_000)
-    deltas = [base64.b64encode(it).decode() for it in frames(pcm, 24_000)]
-    for n in count():
-        yield (
-            f'{{"type":"response.output_audio.delta","event_id":"event_{n + 2}",'
-            f'"response_id":"resp_1","item_id":"item_1","output_index":0,"content_index":0,'
-            f'"delta":"{deltas[n % len(deltas)]}"}}'
-        )
 
 
 def contestants(loop: asyncio.AbstractEventLoop, direction: str) -> list[Contestant]:
@@ -309,33 +250,3 @@ def contestants(loop: asyncio.AbstractEventLoop, direction: str) -> list[Contest
 
 def last() -> deque[object]:
     return deque(maxlen=1)
-
-
-def turn(handle: Callable[[str], None], texts: Iterator[str]) -> Callable[[int], float]:
-    def run(times: int) -> float:
-        those = [next(texts) for _ in range(times)]
-        start = time.thread_time()
-        for text in those:
-            handle(text)
-        return time.thread_time() - start
-
-    return run
-
-
-def async_turn(
-    loop: asyncio.AbstractEventLoop,
-    handle: Callable[[str], Awaitable[None]],
-    texts: Iterator[str],
-) -> Callable[[int], float]:
-    def run(times: int) -> float:
-        those = [next(texts) for _ in range(times)]
-
-        async def all_of_them() -> float:
-            start = time.thread_time()
-            for text in those:
-                await handle(text)
-            return time.thread_time() - start
-
-        return loop.run_until_complete(all_of_them())
-
-    return run

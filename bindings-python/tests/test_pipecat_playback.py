@@ -107,6 +107,20 @@ def test_an_interruption_tells_what_was_heard_and_its_flushed_marks_count_for_no
     run(work())
 
 
+def test_nothing_of_what_was_interrupted_comes_with_what_follows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def work() -> None:
+        call = Call(monkeypatch)
+        await call.set_up()
+        frame = audio(speech(480, 24_000), 24_000)
+        first = await call.serializer.serialize(frame)
+        await call.interrupt()
+        assert await call.serializer.serialize(frame) == first
+
+    run(work())
+
+
 def test_silence_is_not_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:
         call = Call(monkeypatch)

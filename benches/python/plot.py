@@ -36,9 +36,15 @@ def write(results: "Results") -> None:
         x, y = 1e6 * results.resampling[rates][name].median, max(0.0, 1e3 * delay.gapless)
         purity = results.purity[rates][name]
         right.scatter(x, y, s=40, color=color(name), marker="o" if purity > 60 else "x")
-        right.annotate(f"{name}", (x, y), textcoords="offset points", xytext=(4, 5), fontsize=7.5)
+        # The many of next to no delay lie side by side.
+        angle = 40 if y < 10 else 0
+        right.annotate(
+            name, (x, y), textcoords="offset points", xytext=(3, 5), fontsize=7.5, rotation=angle
+        )
     right.set_xscale("log")
+    right.xaxis.set_major_formatter("{x:g}")
     right.margins(x=0.25, y=0.12)
+    right.spines["bottom"].set_position(("outward", 4))
     right.set_title("8 → 24 kHz (crosses: less than 60 dB of tone over rest)")
     right.set_xlabel("µs for a frame of 20 ms")
     right.set_ylabel("delay, ms")

@@ -36,7 +36,7 @@ from trunkline import PlaybackLedger, Resampler, mulaw_encode
 __all__ = ["MARK_INTERVAL", "Playback", "StreamAudioResampler", "TwilioFrameSerializer"]
 
 MARK_INTERVAL = 0.1
-"""Seconds from audio to the mark behind it; those that more audio follows in have one mark."""
+"""Seconds from audio to the mark behind it; all audio that is sent meanwhile shares the mark."""
 
 
 class StreamAudioResampler(BaseAudioResampler):
@@ -194,9 +194,8 @@ class TwilioFrameSerializer(PipecatTwilioFrameSerializer):
 
     async def _media(self, frame: AudioRawFrame) -> str | None:
         rate = self._twilio_sample_rate
-        codes = mulaw_encode(
-            await self._to_twilio.resample(frame.audio, frame.sample_rate, rate)
-        )
+        pcm = await self._to_twilio.resample(frame.audio, frame.sample_rate, rate)
+        codes = mulaw_encode(pcm)
         if not codes:
             return None
         self._sent(len(codes) * PlaybackLedger.RATE_HZ // rate)

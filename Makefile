@@ -258,6 +258,51 @@ native:
 	$(call heading,both by turns)
 	@target/native/baseline/release/native target/native/{baseline,native}/release/native
 
+# The wheel as it is shipped beside what else Python has for the same work, in one run: three minutes on
+# a quiet machine, after the first time. Made are benches/report/python.md and python.svg. Not part of
+# `test`, since it is about times.
+.PHONY: bench-python gil-python native-python
+PYTHON_BENCH_VENV := target/python-bench-venv
+PYTHON_BENCH_REQUIREMENTS := benches/python/requirements.txt
+
+bench-python: $(PYTHON_BENCH_VENV)/.installed
+	$(call heading,wheel)
+	@rm -rf target/python-bench
+	@cd bindings-python && env -u RUSTFLAGS ../$(PYTHON_BENCH_VENV)/bin/maturin build --quiet --release \
+		--locked --out ../target/python-bench
+	@$(PYTHON_BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check --no-index --no-deps \
+		--force-reinstall target/python-bench/*.whl
+	$(call heading,race)
+	@$(PYTHON_BENCH_VENV)/bin/python -B benches/python/compare.py
+
+$(PYTHON_BENCH_VENV)/.installed: $(PYTHON_BENCH_REQUIREMENTS)
+	$(call heading,Python environment for benches)
+	@mkdir -p $(@D)
+	@$(PYTHON) -m venv --clear $(PYTHON_BENCH_VENV)
+	@$(PYTHON_BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# From how much audio on it pays to let other threads run: prints what DETACH_LEN is chosen by.
+gil-python: $(PYTHON_BENCH_VENV)/.installed
+	@$(PYTHON_BENCH_VENV)/bin/python -B benches/python/gil.py
+
+# As `native`, for the wheel: both are built, unpacked, and take turns in processes of their own.
+native-python: $(PYTHON_BENCH_VENV)/.installed
+	$(call heading,wheel for any machine)
+	@rm -rf target/native/python-baseline target/native/python-native
+	@cd bindings-python && env -u RUSTFLAGS CARGO_TARGET_DIR=../target/native/baseline \
+		../$(PYTHON_BENCH_VENV)/bin/maturin build --quiet --release --locked --out ../target/native/python-baseline
+	$(call heading,wheel for this machine)
+	@cd bindings-python && RUSTFLAGS='-C target-cpu=native' CARGO_TARGET_DIR=../target/native/native \
+		../$(PYTHON_BENCH_VENV)/bin/maturin build --quiet --release --locked --out ../target/native/python-native
+	@for build in baseline native; do \
+		$(PYTHON_BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check --no-index --no-deps \
+			--target target/native/python-$$build target/native/python-$$build/*.whl; \
+	done
+	$(call heading,both by turns)
+	@$(PYTHON_BENCH_VENV)/bin/python -B benches/python/native.py \
+		target/native/python-baseline target/native/python-native
+
 # NEON under emulation, and builds without an operating system; a day of audio would take minutes of
 # it. A compiler with these targets is
 # Debian's of version 1.96, beside the one that the rest is built with; libc6:arm64, which comes with

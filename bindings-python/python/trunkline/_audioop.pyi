@@ -5,7 +5,7 @@ A fragment is any object with a contiguous buffer. Its samples are signed intege
 fragment is not a whole number of samples.
 """
 
-from collections.abc import Buffer
+from typing_extensions import Buffer
 from typing import final
 
 __all__ = [

@@ -46,6 +46,11 @@ impl<'a> Source<'a> {
         }
         let buffer = PyUntypedBuffer::get(&object)?;
         if !buffer.is_c_contiguous() {
+            // What the exporter says to those who ask for bytes alone, as this function does not.
+            object
+                .py()
+                .import("binascii")?
+                .call_method1("crc32", (object,))?;
             return Err(PyBufferError::new_err("buffer is not C-contiguous"));
         }
         Ok(Self::Buffer(buffer))

@@ -1,6 +1,7 @@
 """`trunkline.audioop_hq.ratecv`: a filter behind `audioop.ratecv`'s signature."""
 
 import threading
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +69,7 @@ def test_the_output_does_not_depend_on_how_the_input_is_cut(
 @given(pairs)
 def test_it_is_the_resampler_on_every_channel(rates: tuple[int, int]) -> None:
     stereo = noise(2_400).reshape(-1, 2)
-    made, _ = audioop_hq.ratecv(stereo, 2, 2, *rates, None)
+    made, _ = audioop_hq.ratecv(stereo.tobytes(), 2, 2, *rates, None)
     for channel in (0, 1):
         alone = trunkline.Resampler(*rates).process(stereo[:, channel].tobytes())
         assert np.frombuffer(made, np.int16)[channel::2].tobytes() == alone
@@ -86,7 +87,7 @@ def test_other_widths_go_through_16_bits(width: int) -> None:
 def test_the_delay_is_the_resamplers() -> None:
     click = np.zeros(800, np.int16)
     click[100] = 20_000
-    made, _ = audioop_hq.ratecv(click, 2, 1, 8_000, 24_000, None)
+    made, _ = audioop_hq.ratecv(click.tobytes(), 2, 1, 8_000, 24_000, None)
     late = int(np.argmax(np.frombuffer(made, np.int16))) - 300
     assert late == round(24_000 * trunkline.Resampler(8_000, 24_000).delay)
 
@@ -110,7 +111,7 @@ def test_a_refused_call_leaves_the_state_as_it_was() -> None:
     first, second = noise(160).tobytes(), noise(320).tobytes()[320:]
     expected, _ = audioop_hq.ratecv(first + second, 2, 1, 8_000, 24_000, None)
     made, state = audioop_hq.ratecv(first, 2, 1, 8_000, 24_000, None)
-    for bad in (
+    bad_calls: list[tuple[Any, ...]] = [
         (second, 2, 2, 8_000, 24_000, state),
         (second, 2, 1, 8_000, 16_000, state),
         (second[1:], 2, 1, 8_000, 24_000, state),
@@ -119,7 +120,8 @@ def test_a_refused_call_leaves_the_state_as_it_was() -> None:
         (second, 2, 1, 8_000, 24_000, state, 1, -1),
         (second, 2, 65, 8_000, 24_000, state),
         (second, 2, 1, 0, 24_000, state),
-    ):
+    ]
+    for bad in bad_calls:
         with pytest.raises(audioop.error):
             audioop_hq.ratecv(*bad)
     more, _ = audioop_hq.ratecv(second, 2, 1, 8_000, 24_000, state)

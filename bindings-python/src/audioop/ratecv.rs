@@ -31,7 +31,7 @@ fn ratecv<'py>(
     state: &Bound<'py, PyAny>,
     weight_a: i32,
     weight_b: i32,
-) -> PyResult<(Bound<'py, PyBytes>, (i64, Bound<'py, PyTuple>))> {
+) -> PyResult<(Bound<'py, PyBytes>, State<'py>)> {
     let call = Call::check(
         &fragment, width, nchannels, inrate, outrate, weight_a, weight_b,
     )?;
@@ -51,8 +51,12 @@ fn ratecv<'py>(
         for_width!(call.width, convert(&mut converter, src, &mut channels, dst));
     })?;
     let channels = PyTuple::new(py, channels.iter().map(|it| (it.before, it.now)))?;
-    Ok((dst, (converter.ahead, channels)))
+    Ok((dst, State(converter.ahead, channels)))
 }
+
+/// [`Converter::ahead`], and of each channel the samples [`before`](Channel::before) and now.
+#[derive(IntoPyObject)]
+struct State<'py>(i64, Bound<'py, PyTuple>);
 
 /// Arguments in range.
 pub(super) struct Call {

@@ -58,15 +58,22 @@ def oracle(event: Json) -> tuple[str, Fields]:
         case ["response", "item", "added"]:
             item = event["item"]
             is_message = item["type"] == "message"
-            return "ItemAdded", these("response_id") | {"item_id": item["id"], "is_message": is_message}
+            return "ItemAdded", these("response_id") | {
+                "item_id": item["id"],
+                "is_message": is_message,
+            }
         case ["response", "audio", "delta"]:
             audio = base64.b64decode(event["delta"], validate=True)
             return "AudioDelta", these("response_id", "item_id", "content_index") | {"audio": audio}
         case ["response", "audio", "done"]:
             return "AudioDone", these("response_id", "item_id", "content_index")
         case ["response", "audio_transcript" | "text", step]:
-            final = event["transcript" if "transcript" in event else "text"] if step == "done" else ""
-            return "Transcript", these("item_id", "response_id") | words("model", event, step, final)
+            final = (
+                event["transcript" if "transcript" in event else "text"] if step == "done" else ""
+            )
+            return "Transcript", these("item_id", "response_id") | words(
+                "model", event, step, final
+            )
         case ["conversation", "item", "input_audio_transcription", "failed"]:
             return "TranscriptionFailed", {"item_id": event["item_id"], "kind": event["type"]}
         case ["conversation", "item", "input_audio_transcription", ("delta" | "completed") as step]:
@@ -285,7 +292,10 @@ def test_an_item_is_truncated_or_deleted(item: str, index: int, end: int) -> Non
         "content_index": index,
         "audio_end_ms": end,
     }
-    assert checked(openai.delete_item(item)) == {"type": "conversation.item.delete", "item_id": item}
+    assert checked(openai.delete_item(item)) == {
+        "type": "conversation.item.delete",
+        "item_id": item,
+    }
 
 
 @given(text=TEXTS, role=st.sampled_from(["user", "system", "assistant"]), item=st.none() | IDS)
@@ -324,7 +334,14 @@ def test_a_response_is_created_and_cancelled() -> None:
 
 
 def test_a_session_is_updated_with_all_that_was_given() -> None:
-    tools = [{"type": "function", "name": "look_up", "description": "d", "parameters": {"type": "object"}}]
+    tools = [
+        {
+            "type": "function",
+            "name": "look_up",
+            "description": "d",
+            "parameters": {"type": "object"},
+        }
+    ]
     event = checked(
         openai.update_session(
             audio="mulaw",
@@ -426,7 +443,10 @@ def test_what_the_server_would_refuse_is_not_written() -> None:
 def test_audio_that_is_too_much_or_no_audio_is_not_written() -> None:
     with pytest.raises(MessageTooLongError) as caught:
         openai.append_g711(bytes(12 << 20))
-    assert (caught.value.limit, caught.value.actual) == (15 << 20, (16 << 20) + len('{"type":"input_audio_buffer.append","audio":""}'))
+    assert (caught.value.limit, caught.value.actual) == (
+        15 << 20,
+        (16 << 20) + len('{"type":"input_audio_buffer.append","audio":""}'),
+    )
     with pytest.raises(UnsupportedBufferError):
         openai.append_g711(array.array("h", [1, 2]))
     with pytest.raises(UnsupportedBufferError):

@@ -4,6 +4,7 @@ mod config;
 mod event;
 mod stats;
 
+use std::mem;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -27,15 +28,13 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     event::register(module)
 }
 
+/// To make an object may collect garbage, and that may run anything, this bridge's own methods
+/// too: none is made while `inner` is locked.
 #[pyclass(frozen, module = "trunkline")]
 struct Bridge {
-    inner: Mutex<Inner>,
-}
-
-struct Inner {
-    bridge: trunkline::Bridge,
-    /// Holds any output.
-    buf: Box<[u8]>,
+    inner: Mutex<trunkline::Bridge>,
+    /// Holds any output; empty while a drain uses it.
+    buf: Mutex<Box<[u8]>>,
 }
 
 #[pymethods]
@@ -97,9 +96,9 @@ impl Bridge {
             }
         }
         let bridge = trunkline::Bridge::new(config);
-        let buf = vec![0; bridge.max_output_len()].into_boxed_slice();
         Ok(Self {
-            inner: Mutex::new(Inner { bridge, buf }),
+            buf: Mutex::new(new_buf(&bridge)),
+            inner: Mutex::new(bridge),
         })
     }
 
@@ -116,38 +115,37 @@ impl Bridge {
     #[pyo3(signature = (now=None))]
     fn handle_timeout(&self, py: Python<'_>, now: Option<f64>) -> PyResult<()> {
         let now = now_or_monotonic(py, now)?;
-        gil::lock(py, &self.inner).bridge.handle_timeout(now);
+        gil::lock(py, &self.inner).handle_timeout(now);
         Ok(())
     }
 
     #[pyo3(signature = (now=None))]
     fn handle_twilio_closed(&self, py: Python<'_>, now: Option<f64>) -> PyResult<()> {
         let now = now_or_monotonic(py, now)?;
-        gil::lock(py, &self.inner).bridge.handle_twilio_closed(now);
+        gil::lock(py, &self.inner).handle_twilio_closed(now);
         Ok(())
     }
 
     #[pyo3(signature = (now=None))]
     fn handle_openai_closed(&self, py: Python<'_>, now: Option<f64>) -> PyResult<()> {
         let now = now_or_monotonic(py, now)?;
-        gil::lock(py, &self.inner).bridge.handle_openai_closed(now);
+        gil::lock(py, &self.inner).handle_openai_closed(now);
         Ok(())
     }
 
     fn drain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let outputs = {
-            let mut inner = gil::lock(py, &self.inner);
-            inner.drain(py)
-        };
-        // What the garbage collector may run now finds the bridge unlocked.
+        let mut buf = mem::take(&mut *gil::lock(py, &self.buf));
+        if buf.is_empty() {
+            // Another thread drains, or this one does and was interrupted.
+            buf = new_buf(&gil::lock(py, &self.inner));
+        }
+        let outputs = self.drain_into(py, &mut buf);
+        *gil::lock(py, &self.buf) = buf;
         PyList::new(py, outputs?)
     }
 
     fn poll_timeout(&self, py: Python<'_>) -> Option<f64> {
-        gil::lock(py, &self.inner)
-            .bridge
-            .poll_timeout()
-            .map(seconds_from)
+        gil::lock(py, &self.inner).poll_timeout().map(seconds_from)
     }
 
     #[pyo3(signature = (*, instructions=None, voice=None, speed=None, transcription_model=None,
@@ -224,19 +222,19 @@ impl Bridge {
 
     #[getter]
     fn stats(&self, py: Python<'_>) -> stats::Stats {
-        gil::lock(py, &self.inner).bridge.stats().into()
+        gil::lock(py, &self.inner).stats().into()
     }
 
     #[pyo3(signature = (now=None))]
     fn queued_at_carrier(&self, py: Python<'_>, now: Option<f64>) -> PyResult<f64> {
         let now = now_or_monotonic(py, now)?;
-        let queued = gil::lock(py, &self.inner).bridge.queued_at_carrier(now);
+        let queued = gil::lock(py, &self.inner).queued_at_carrier(now);
         Ok(queued.as_secs_f64())
     }
 
     #[getter]
     fn is_closed(&self, py: Python<'_>) -> bool {
-        gil::lock(py, &self.inner).bridge.is_closed()
+        gil::lock(py, &self.inner).is_closed()
     }
 }
 
@@ -255,29 +253,29 @@ impl Bridge {
         })
     }
 
-    /// Raises once the bridge is unlocked: to make an exception may collect garbage, and that may
-    /// run anything.
+    fn drain_into(&self, py: Python<'_>, buf: &mut [u8]) -> PyResult<Vec<Py<PyAny>>> {
+        let mut outputs = Vec::new();
+        loop {
+            let output = gil::lock(py, &self.inner).poll_output(buf);
+            let Some(output) = output.or_raise(py)? else {
+                return Ok(outputs);
+            };
+            outputs.push(event::object(py, output)?);
+        }
+    }
+
     fn command(
         &self,
         py: Python<'_>,
         command: impl FnOnce(&mut trunkline::Bridge) -> Result<(), Error>,
     ) -> PyResult<()> {
-        let result = command(&mut gil::lock(py, &self.inner).bridge);
+        let result = command(&mut gil::lock(py, &self.inner));
         result.or_raise(py)
     }
 }
 
-impl Inner {
-    fn drain(&mut self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
-        let mut outputs = Vec::new();
-        loop {
-            match self.bridge.poll_output(&mut self.buf) {
-                Ok(Some(output)) => outputs.push(event::object(py, output)?),
-                Ok(None) => return Ok(outputs),
-                Err(error) => return Err(error).or_raise(py),
-            }
-        }
-    }
+fn new_buf(bridge: &trunkline::Bridge) -> Box<[u8]> {
+    vec![0; bridge.max_output_len()].into_boxed_slice()
 }
 
 /// Not before `time`, once it is a `Duration` again: a timeout that is waited for has come.

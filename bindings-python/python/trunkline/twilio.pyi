@@ -124,9 +124,7 @@ class Other:
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self, /) -> int: ...
 
-def read(
-    message: str | Buffer, /
-) -> Connected | Started | Media | Dtmf | Mark | Stopped | Other:
+def read(message: str | Buffer, /) -> Connected | Started | Media | Dtmf | Mark | Stopped | Other:
     """Reads one message.
 
     Args:

@@ -179,6 +179,21 @@ def test_what_is_no_message_at_all_raises_only_the_errors_that_are_promised(
     assert (outcome == "InvalidJsonError") == (not is_json(message))
 
 
+@given(data=st.data())
+def test_a_reader_of_many_messages_reads_each_as_if_it_were_the_first(data: st.DataObject) -> None:
+    reader = twilio.Reader()
+    number = data.draw(st.integers(0, 2_000))
+    for audio in data.draw(st.lists(st.binary(min_size=160, max_size=161), max_size=12)):
+        message = media(base64.b64encode(audio).decode())
+        message["media"]["timestamp"] = str(20 * number)
+        text = data.draw(st.sampled_from([json.dumps(message), *ALL]) | broken(ALL))
+        if kind_of_failure(reader.read, text) == "read":
+            assert reader.read(text) == twilio.read(text)
+        else:
+            assert kind_of_failure(reader.read, text) == kind_of_failure(twilio.read, text)
+        number += 1
+
+
 @settings(max_examples=500)
 @given(payload=st.text(st.sampled_from("AQgw+/=-_ \n"), max_size=24))
 def test_audio_is_taken_only_in_strict_base64(payload: str) -> None:

@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::{IntoPyObjectExt, create_exception};
+use pyo3::{IntoPyObjectExt, PyTypeInfo, create_exception};
 use trunkline::Error;
 
 create_exception!(trunkline, TrunklineError, PyValueError);
@@ -60,60 +60,56 @@ impl<T> OrRaise<T> for Result<T, Error> {
 pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
     let text = error.to_string();
     match error {
-        Error::LengthMismatch { expected, actual } => with(
-            py,
-            LengthMismatchError::new_err(text),
-            [("expected", expected), ("actual", actual)],
-        ),
-        Error::BufferTooShort { needed, actual } => with(
-            py,
-            BufferTooShortError::new_err(text),
-            [("needed", needed), ("actual", actual)],
-        ),
-        Error::MessageTooLong { limit, actual } => with(
-            py,
-            MessageTooLongError::new_err(text),
-            [("limit", limit), ("actual", actual)],
-        ),
+        Error::LengthMismatch { expected, actual } => {
+            let attributes = [("expected", expected), ("actual", actual)];
+            with::<LengthMismatchError, _, _>(py, text, attributes)
+        }
+        Error::BufferTooShort { needed, actual } => {
+            let attributes = [("needed", needed), ("actual", actual)];
+            with::<BufferTooShortError, _, _>(py, text, attributes)
+        }
+        Error::MessageTooLong { limit, actual } => {
+            let attributes = [("limit", limit), ("actual", actual)];
+            with::<MessageTooLongError, _, _>(py, text, attributes)
+        }
         Error::InvalidJson { offset } => {
-            with(py, InvalidJsonError::new_err(text), [("offset", offset)])
+            with::<InvalidJsonError, _, _>(py, text, [("offset", offset)])
         }
         Error::InvalidBase64 { offset } => {
-            with(py, InvalidBase64Error::new_err(text), [("offset", offset)])
+            with::<InvalidBase64Error, _, _>(py, text, [("offset", offset)])
         }
-        Error::MissingField { name } => {
-            with(py, MissingFieldError::new_err(text), [("name", name)])
+        Error::MissingField { name } => with::<MissingFieldError, _, _>(py, text, [("name", name)]),
+        Error::InvalidField { name } => with::<InvalidFieldError, _, _>(py, text, [("name", name)]),
+        Error::UnsupportedRate { from_hz, to_hz } => {
+            let attributes = [("from_hz", from_hz), ("to_hz", to_hz)];
+            with::<UnsupportedRateError, _, _>(py, text, attributes)
         }
-        Error::InvalidField { name } => {
-            with(py, InvalidFieldError::new_err(text), [("name", name)])
+        Error::QueueFull { needed, free } => {
+            let attributes = [("needed", needed), ("free", free)];
+            with::<QueueFullError, _, _>(py, text, attributes)
         }
-        Error::UnsupportedRate { from_hz, to_hz } => with(
-            py,
-            UnsupportedRateError::new_err(text),
-            [("from_hz", from_hz), ("to_hz", to_hz)],
-        ),
-        Error::QueueFull { needed, free } => with(
-            py,
-            QueueFullError::new_err(text),
-            [("needed", needed), ("free", free)],
-        ),
         Error::OutputPending => OutputPendingError::new_err(text),
         Error::Closed => ClosedError::new_err(text),
         _ => TrunklineError::new_err(text),
     }
 }
 
-fn with<'py, V: IntoPyObjectExt<'py>, const N: usize>(
+/// An exception of the class `T`, made here and now: to look into one that is made when it is raised,
+/// `PyErr` gives the interpreter up and takes it back, which ends in a crash on a thread that is still
+/// busy when the interpreter ends.
+fn with<'py, T: PyTypeInfo, V: IntoPyObjectExt<'py>, const N: usize>(
     py: Python<'py>,
-    error: PyErr,
+    text: String,
     attributes: [(&str, V); N],
 ) -> PyErr {
-    for (name, value) in attributes {
-        if let Err(failed) = error.value(py).setattr(name, value) {
-            return failed;
+    let made = || {
+        let error = py.get_type::<T>().call1((text,))?;
+        for (name, value) in attributes {
+            error.setattr(name, value)?;
         }
-    }
-    error
+        Ok(PyErr::from_value(error))
+    };
+    made().unwrap_or_else(|failed| failed)
 }
 
 /// An argument that is not of the form or range that it must have.
@@ -126,6 +122,6 @@ pub(crate) fn invalid(py: Python<'_>, name: &'static str) -> PyErr {
 #[cold]
 pub(crate) fn unsupported_buffer(py: Python<'_>, expected: &str, actual: String) -> PyErr {
     let text = format!("expected {expected}, got {actual}");
-    let error = UnsupportedBufferError::new_err(text);
-    with(py, error, [("expected", expected), ("actual", &actual)])
+    let attributes = [("expected", expected), ("actual", &actual)];
+    with::<UnsupportedBufferError, _, _>(py, text, attributes)
 }

@@ -1,14 +1,16 @@
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use trunkline::Error;
-use trunkline::dialect::{Carrier, CarrierCommand, CarrierEvent, CarrierMessage, Track};
+use trunkline::dialect::{Carrier, CarrierCommand, CarrierEvent, CarrierMessage, Shape, Track};
 use trunkline::twilio::Twilio;
 
 use crate::buffer::Source;
 use crate::error::OrRaise;
+use crate::gil;
 use crate::message::{self, Message};
 use crate::record::record;
 
@@ -22,6 +24,7 @@ pub(crate) fn register(parent: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Mark>()?;
     module.add_class::<Stopped>()?;
     module.add_class::<Other>()?;
+    module.add_class::<Reader>()?;
     module.add_function(wrap_pyfunction!(read, &module)?)?;
     module.add_function(wrap_pyfunction!(media, &module)?)?;
     module.add_function(wrap_pyfunction!(mark, &module)?)?;
@@ -76,6 +79,31 @@ fn read<'py>(message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let message = Message::new(message)?;
     let message = message.as_str().and_then(|text| Twilio.read(text));
     object(py, message.or_raise(py)?)
+}
+
+/// [`read`] of one stream's messages, which look alike.
+#[pyclass(frozen, module = "trunkline.twilio")]
+struct Reader {
+    shape: Mutex<Shape>,
+}
+
+#[pymethods]
+impl Reader {
+    #[new]
+    fn new() -> Self {
+        Self {
+            shape: Mutex::new(Shape::new()),
+        }
+    }
+
+    #[pyo3(signature = (message, /))]
+    fn read<'py>(&self, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = message.py();
+        let message = Message::new(message)?;
+        let text = message.as_str().or_raise(py)?;
+        let message = Twilio.read_next(&mut gil::lock(py, &self.shape), text);
+        object(py, message.or_raise(py)?)
+    }
 }
 
 fn object<'py>(py: Python<'py>, message: CarrierMessage<'_>) -> PyResult<Bound<'py, PyAny>> {

@@ -43,7 +43,11 @@ WRITABLE_PCM: dict[str, Callable[[int], Buffer]] = {
 }
 
 
-def ndarray(data: bytes | bytearray, dtype: str, *, columns: int | None = None) -> Buffer:
+def ndarray(
+    data: bytes | bytearray, dtype: str, *, columns: int | None = None, only: int | None = None
+) -> Buffer:
     """NumPy's types say that it exports buffers from Python 3.12 on; it does on 3.11, too."""
     array = np.frombuffer(data, dtype)
-    return cast(Buffer, array if columns is None else array.reshape(-1, columns))
+    if columns is not None:
+        array = array.reshape(-1, columns)
+    return cast(Buffer, array if only is None else array[:, only])

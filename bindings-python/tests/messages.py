@@ -49,7 +49,9 @@ def broken(draw: st.DrawFn, messages: list[str]) -> str | bytes:
             return bytes(data)
         case "swap":
             other = draw(st.sampled_from(messages))
-            return text[: draw(st.integers(0, len(text)))] + other[draw(st.integers(0, len(other))) :]
+            return (
+                text[: draw(st.integers(0, len(text)))] + other[draw(st.integers(0, len(other))) :]
+            )
         case _:
             message = json.loads(text)
             place: dict[str, Any] = message

@@ -166,7 +166,9 @@ def test_only_as_many_codes_as_samples_are_written(name: str, length: int) -> No
 @pytest.mark.parametrize("name", [*DECODERS, *ENCODERS])
 def test_source_and_destination_share_no_memory(name: str) -> None:
     memory = memoryview(bytearray(960))
-    src, dst = (slice(0, 160), slice(158, 478)) if name in DECODERS else (slice(0, 320), slice(318, 478))
+    src, dst = (
+        (slice(0, 160), slice(158, 478)) if name in DECODERS else (slice(0, 320), slice(318, 478))
+    )
     before = bytes(memory)
     with pytest.raises(OverlappingBuffersError):
         call(name + "_into")(memory[src], memory[dst])
@@ -181,5 +183,3 @@ def test_half_a_sample_is_refused(name: str) -> None:
         call(name)(b"\0\0\0")
     assert "3 bytes" in caught.value.actual
     assert "16-bit samples" in caught.value.expected
-
-

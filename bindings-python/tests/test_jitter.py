@@ -182,9 +182,12 @@ def test_the_default_fade_is_the_one_that_is_named() -> None:
 
 
 @given(
-    cuts=st.lists(st.integers(1, 400), min_size=1, max_size=8), lost=st.lists(st.booleans(), min_size=8)
+    cuts=st.lists(st.integers(1, 400), min_size=1, max_size=8),
+    lost=st.lists(st.booleans(), min_size=8),
 )
-def test_what_a_concealer_plays_is_the_same_into_a_buffer(cuts: list[int], lost: list[bool]) -> None:
+def test_what_a_concealer_plays_is_the_same_into_a_buffer(
+    cuts: list[int], lost: list[bool]
+) -> None:
     concealer, twin = Concealer(), Concealer()
     at = 0
     for length, is_lost in zip(cuts, lost, strict=False):

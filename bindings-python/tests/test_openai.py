@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from messages import COUNTS, IDS, TEXTS, broken, is_json, kind_of_failure, written
 from openai.types.realtime import RealtimeClientEvent
+from openai_oracle import Fields, Json, oracle
 from pydantic import BaseModel, ValidationError
 
 from trunkline import (
@@ -32,129 +33,6 @@ RECORDED = [
     for name in ("openai-ga-server.jsonl", "openai-beta-server.jsonl")
     for line in (DATA / name).read_text(encoding="utf-8").splitlines()
 ]
-
-Fields = dict[str, object]
-Json = dict[str, Any]
-NOTHING: Json = {}
-
-
-def oracle(event: Json) -> tuple[str, Fields]:
-    """What `event` should be read as: the class and its fields, by the wire's documentation."""
-
-    def these(*names: str) -> Fields:
-        return {name: event[name] for name in names}
-
-    match event["type"].replace("response.output_", "response.").split("."):
-        case ["session", ("created" | "updated") as what]:
-            return f"Session{what.title()}", {"session": session(event["session"])}
-        case ["input_audio_buffer", "speech_started"]:
-            return "SpeechStarted", these("item_id", "audio_start_ms")
-        case ["input_audio_buffer", "speech_stopped"]:
-            return "SpeechStopped", these("item_id", "audio_end_ms")
-        case ["response", "created"]:
-            response = event["response"]
-            is_apart = response.get("conversation_id", "") is None
-            return "ResponseCreated", {"response_id": response["id"], "out_of_band": is_apart}
-        case ["response", "item", "added"]:
-            item = event["item"]
-            is_message = item["type"] == "message"
-            return "ItemAdded", these("response_id") | {"item_id": item["id"], "is_message": is_message}
-        case ["response", "audio", "delta"]:
-            audio = base64.b64decode(event["delta"], validate=True)
-            return "AudioDelta", these("response_id", "item_id", "content_index") | {"audio": audio}
-        case ["response", "audio", "done"]:
-            return "AudioDone", these("response_id", "item_id", "content_index")
-        case ["response", "audio_transcript" | "text", step]:
-            final = event["transcript" if "transcript" in event else "text"] if step == "done" else ""
-            return "Transcript", these("item_id", "response_id") | words("model", event, step, final)
-        case ["conversation", "item", "input_audio_transcription", "failed"]:
-            return "TranscriptionFailed", {"item_id": event["item_id"], "kind": event["type"]}
-        case ["conversation", "item", "input_audio_transcription", ("delta" | "completed") as step]:
-            fields = {"item_id": event["item_id"], "response_id": None}
-            return "Transcript", fields | words("caller", event, step, event.get("transcript"))
-        case ["response", "item", "done"] if is_whole_call(event["item"]):
-            item = event["item"]
-            fields = {name: item[name] for name in ("call_id", "name", "arguments")}
-            return "ToolCall", these("response_id") | {"item_id": item["id"]} | fields
-        case ["response", "done"]:
-            return "ResponseDone", response_done(event["response"])
-        case ["error"]:
-            error = event["error"]
-            return "ErrorEvent", {name: error.get(name) for name in ("code", "message", "event_id")}
-        case _:
-            return "Other", {"kind": event["type"]}
-
-
-def words(speaker: str, event: Json, step: str, final: object) -> Fields:
-    text = event["delta"] if step == "delta" else final
-    return {"speaker": speaker, "text": text, "is_final": step != "delta"}
-
-
-def is_whole_call(item: Json) -> bool:
-    return item["type"] == "function_call" and item.get("status") == "completed"
-
-
-def response_done(response: Json) -> Fields:
-    details: Json = response.get("status_details") or NOTHING
-    error: Json = details.get("error") or NOTHING
-    known = ("completed", "cancelled", "incomplete", "failed")
-    return {
-        "response_id": response["id"],
-        "status": response["status"] if response["status"] in known else "unknown",
-        "reason": details.get("reason") or error.get("code") or error.get("type"),
-        "message": error.get("message"),
-        "usage": usage(response["usage"]) if response.get("usage") else None,
-    }
-
-
-def usage(usage: Json) -> Fields:
-    given: Json = usage.get("input_token_details") or NOTHING
-    cached: Json = given.get("cached_tokens_details") or NOTHING
-    made: Json = usage.get("output_token_details") or NOTHING
-    return {
-        "total_tokens": usage.get("total_tokens", 0),
-        "input_tokens": usage.get("input_tokens", 0),
-        "output_tokens": usage.get("output_tokens", 0),
-        "input_text_tokens": given.get("text_tokens", 0),
-        "input_audio_tokens": given.get("audio_tokens", 0),
-        "cached_tokens": given.get("cached_tokens", 0),
-        "cached_text_tokens": cached.get("text_tokens", 0),
-        "cached_audio_tokens": cached.get("audio_tokens", 0),
-        "output_text_tokens": made.get("text_tokens", 0),
-        "output_audio_tokens": made.get("audio_tokens", 0),
-    }
-
-
-def session(session: Json) -> Fields:
-    given: Json = session.get("audio", NOTHING).get("input", NOTHING)
-    made: Json = session.get("audio", NOTHING).get("output", NOTHING)
-    is_said = "turn_detection" in given or "turn_detection" in session
-    turns = given.get("turn_detection", session.get("turn_detection"))
-    off = False if is_said else None
-    return {
-        "input": audio_format(given.get("format") or session.get("input_audio_format")),
-        "output": audio_format(made.get("format") or session.get("output_audio_format")),
-        "creates_response": turns.get("create_response") if turns else off,
-        "interrupts_response": turns.get("interrupt_response") if turns else off,
-        "silence_duration_ms": turns.get("silence_duration_ms") if turns else None,
-        "expires_at": session.get("expires_at"),
-    }
-
-
-def audio_format(format: Any) -> Fields | None:
-    if format is None:
-        return None
-    kind = format if isinstance(format, str) else format["type"]
-    match kind:
-        case "audio/pcm" | "pcm16":
-            rate = 24_000 if isinstance(format, str) else format.get("rate", 24_000)
-            return {"encoding": "pcm16", "rate_hz": rate}
-        case "audio/pcmu" | "g711_ulaw":
-            return {"encoding": "mulaw", "rate_hz": 8_000}
-        case "audio/pcma" | "g711_alaw":
-            return {"encoding": "alaw", "rate_hz": 8_000}
-        case _:
-            return {"encoding": "unknown", "rate_hz": None}
 
 
 def fields(record: object) -> Fields:
@@ -179,7 +57,9 @@ def test_a_recorded_event_is_what_json_makes_of_it(text: str) -> None:
 def test_every_class_of_event_was_seen() -> None:
     seen = {type(openai.read(text)).__name__ for text in RECORDED}
     parts = {"AudioFormat", "SessionState", "Usage"}
-    classes = {name for name in openai.__all__ if isinstance(getattr(openai, name), type)}
+    classes = {name for name in openai.__all__ if isinstance(getattr(openai, name), type)} - {
+        "Reader"
+    }
     assert seen == classes - parts
 
 
@@ -208,6 +88,17 @@ def test_an_audio_delta_is_what_json_and_base64_make_of_it(
 def test_broken_events_raise_only_the_errors_that_are_promised(message: str | bytes) -> None:
     outcome = kind_of_failure(openai.read, message)
     assert (outcome == "InvalidJsonError") == (not is_json(message))
+
+
+def test_a_reader_of_many_events_reads_each_as_if_it_were_the_first() -> None:
+    reader = openai.Reader()
+    delta = {"type": "response.output_audio.delta", "response_id": "r", "item_id": "i", "delta": ""}
+    for number in range(300):
+        delta["delta"] = base64.b64encode(bytes([number % 256]) * 480).decode()
+        delta["item_id"] = f"item_{number // 3}"
+        for text in (json.dumps(delta), RECORDED[number % len(RECORDED)]):
+            assert reader.read(text) == openai.read(text)
+            assert kind_of_failure(reader.read, text[:-1]) == "InvalidJsonError"
 
 
 # What is written
@@ -285,7 +176,10 @@ def test_an_item_is_truncated_or_deleted(item: str, index: int, end: int) -> Non
         "content_index": index,
         "audio_end_ms": end,
     }
-    assert checked(openai.delete_item(item)) == {"type": "conversation.item.delete", "item_id": item}
+    assert checked(openai.delete_item(item)) == {
+        "type": "conversation.item.delete",
+        "item_id": item,
+    }
 
 
 @given(text=TEXTS, role=st.sampled_from(["user", "system", "assistant"]), item=st.none() | IDS)
@@ -324,7 +218,14 @@ def test_a_response_is_created_and_cancelled() -> None:
 
 
 def test_a_session_is_updated_with_all_that_was_given() -> None:
-    tools = [{"type": "function", "name": "look_up", "description": "d", "parameters": {"type": "object"}}]
+    tools = [
+        {
+            "type": "function",
+            "name": "look_up",
+            "description": "d",
+            "parameters": {"type": "object"},
+        }
+    ]
     event = checked(
         openai.update_session(
             audio="mulaw",
@@ -426,7 +327,10 @@ def test_what_the_server_would_refuse_is_not_written() -> None:
 def test_audio_that_is_too_much_or_no_audio_is_not_written() -> None:
     with pytest.raises(MessageTooLongError) as caught:
         openai.append_g711(bytes(12 << 20))
-    assert (caught.value.limit, caught.value.actual) == (15 << 20, (16 << 20) + len('{"type":"input_audio_buffer.append","audio":""}'))
+    assert (caught.value.limit, caught.value.actual) == (
+        15 << 20,
+        (16 << 20) + len('{"type":"input_audio_buffer.append","audio":""}'),
+    )
     with pytest.raises(UnsupportedBufferError):
         openai.append_g711(array.array("h", [1, 2]))
     with pytest.raises(UnsupportedBufferError):

@@ -91,7 +91,9 @@ def test_what_a_clear_flushes_never_counts() -> None:
     assert ledger.queued(now=0.1) == 0
 
 
-@pytest.mark.parametrize("name", ["", "mine", "tl:0:99999", "tl:1:0", "tl:0:01", "tl:0:-1", "\0", "µ"])
+@pytest.mark.parametrize(
+    "name", ["", "mine", "tl:0:99999", "tl:1:0", "tl:0:01", "tl:0:-1", "\0", "µ"]
+)
 def test_names_that_are_not_the_ledgers_are_foreign(name: str) -> None:
     ledger = ledger_that_received("item_1")
     ledger.send(1_600, now=0)
@@ -147,7 +149,9 @@ def test_a_rate_of_nothing_is_refused() -> None:
     assert caught.value.name == "model_rate_hz"
 
 
-@pytest.mark.parametrize("item_id", ["", "x" * 65, "with space", "ünïcode", 'quo"te', "back\\slash"])
+@pytest.mark.parametrize(
+    "item_id", ["", "x" * 65, "with space", "ünïcode", 'quo"te', "back\\slash"]
+)
 def test_ids_that_no_model_makes_are_refused(item_id: str) -> None:
     ledger = PlaybackLedger(24_000)
     with pytest.raises(InvalidFieldError) as caught:

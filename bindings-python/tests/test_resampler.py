@@ -28,7 +28,9 @@ FIXED = [
 ANY = [(44_100, 8_000), (8_000, 48_000), (22_050, 16_000)]
 RATES = [*FIXED, *ANY]
 
-SIGNAL = array.array("h", [(n * 7_919 + n * n * 31) % 65_536 - 32_768 for n in range(6_000)]).tobytes()
+SIGNAL = array.array(
+    "h", [(n * 7_919 + n * n * 31) % 65_536 - 32_768 for n in range(6_000)]
+).tobytes()
 
 
 def samples(pcm: bytes) -> list[int]:
@@ -87,7 +89,9 @@ def test_a_tone_stays_what_it_was_but_for_the_delay(rates: tuple[int, int]) -> N
     from_hz, to_hz = rates
     resampler = Resampler(from_hz, to_hz)
     length = from_hz // 4
-    tone = array.array("h", [round(10_000 * math.sin(n * math.tau * 440 / from_hz)) for n in range(length)])
+    tone = array.array(
+        "h", [round(10_000 * math.sin(n * math.tau * 440 / from_hz)) for n in range(length)]
+    )
     out = samples(resampler.process(tone))
     settled = range(to_hz // 20, len(out))
     expected = [math.sin((n / to_hz - resampler.delay) * math.tau * 440) * 10_000 for n in settled]
@@ -118,7 +122,9 @@ def test_a_reset_is_as_good_as_a_new_one(rates: tuple[int, int]) -> None:
 
 
 @given(rates=st.sampled_from(RATES), lengths=st.lists(st.integers(0, 500), max_size=20))
-def test_what_is_said_of_the_length_is_what_comes(rates: tuple[int, int], lengths: list[int]) -> None:
+def test_what_is_said_of_the_length_is_what_comes(
+    rates: tuple[int, int], lengths: list[int]
+) -> None:
     resampler, twin = Resampler(*rates), Resampler(*rates)
     for length in lengths:
         expected = resampler.output_len(length)
@@ -132,7 +138,9 @@ def test_what_is_said_of_the_length_is_what_comes(rates: tuple[int, int], length
 
 @pytest.mark.parametrize("kind", PCM)
 def test_samples_come_in_every_kind_of_buffer(kind: str) -> None:
-    assert Resampler(8_000, 24_000).process(PCM[kind](SIGNAL)) == Resampler(8_000, 24_000).process(SIGNAL)
+    assert Resampler(8_000, 24_000).process(PCM[kind](SIGNAL)) == Resampler(8_000, 24_000).process(
+        SIGNAL
+    )
 
 
 @pytest.mark.parametrize("kind", WRITABLE_PCM)
@@ -160,7 +168,9 @@ def test_source_and_destination_share_no_memory() -> None:
         Resampler(8_000, 24_000).process_into(memory[:320], memory[318 : 318 + 960])
 
 
-@pytest.mark.parametrize("rates", [(0, 8_000), (8_000, 0), (3_999, 8_000), (8_000, 192_001), (2**32 - 1, 1)])
+@pytest.mark.parametrize(
+    "rates", [(0, 8_000), (8_000, 0), (3_999, 8_000), (8_000, 192_001), (2**32 - 1, 1)]
+)
 def test_rates_that_there_is_no_conversion_between_are_refused(rates: tuple[int, int]) -> None:
     with pytest.raises(UnsupportedRateError) as caught:
         Resampler(*rates)

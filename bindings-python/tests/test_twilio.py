@@ -59,9 +59,19 @@ ALL = [
         {"event": "connected", "protocol": "Call", "version": "1.0.0"},
         start(),
         media(base64.b64encode(AUDIO).decode()),
-        {"event": "dtmf", "streamSid": SID, "sequenceNumber": "5", "dtmf": {"track": "inbound_track", "digit": "1"}},
+        {
+            "event": "dtmf",
+            "streamSid": SID,
+            "sequenceNumber": "5",
+            "dtmf": {"track": "inbound_track", "digit": "1"},
+        },
         {"event": "mark", "sequenceNumber": "4", "streamSid": SID, "mark": {"name": "my label"}},
-        {"event": "stop", "sequenceNumber": "5", "streamSid": SID, "stop": {"accountSid": "AC", "callSid": "CA"}},
+        {
+            "event": "stop",
+            "sequenceNumber": "5",
+            "streamSid": SID,
+            "stop": {"accountSid": "AC", "callSid": "CA"},
+        },
         {"event": "new", "streamSid": SID, "new": {"a": [1, 2, {"b": None}]}},
     )
 ]
@@ -101,7 +111,13 @@ def test_a_message_may_be_text_or_any_buffer_of_it(kind: str, text: str) -> None
     assert twilio.read(BYTES[kind](text.encode())) == twilio.read(text)
 
 
-@given(data=st.data(), audio=st.binary(max_size=400), timestamp=COUNTS, number=COUNTS, bare=st.booleans())
+@given(
+    data=st.data(),
+    audio=st.binary(max_size=400),
+    timestamp=COUNTS,
+    number=COUNTS,
+    bare=st.booleans(),
+)
 def test_media_is_what_json_and_base64_make_of_it(
     data: st.DataObject, audio: bytes, timestamp: int, number: int, *, bare: bool
 ) -> None:
@@ -153,10 +169,29 @@ def test_broken_messages_raise_only_the_errors_that_are_promised(message: str | 
 
 
 @settings(max_examples=500)
-@given(message=st.one_of(st.text(), st.binary(), st.text(st.characters(categories=["Cs"]), min_size=1)))
-def test_what_is_no_message_at_all_raises_only_the_errors_that_are_promised(message: str | bytes) -> None:
+@given(
+    message=st.one_of(st.text(), st.binary(), st.text(st.characters(categories=["Cs"]), min_size=1))
+)
+def test_what_is_no_message_at_all_raises_only_the_errors_that_are_promised(
+    message: str | bytes,
+) -> None:
     outcome = kind_of_failure(twilio.read, message)
     assert (outcome == "InvalidJsonError") == (not is_json(message))
+
+
+@given(data=st.data())
+def test_a_reader_of_many_messages_reads_each_as_if_it_were_the_first(data: st.DataObject) -> None:
+    reader = twilio.Reader()
+    number = data.draw(st.integers(0, 2_000))
+    for audio in data.draw(st.lists(st.binary(min_size=160, max_size=161), max_size=12)):
+        message = media(base64.b64encode(audio).decode())
+        message["media"]["timestamp"] = str(20 * number)
+        text = data.draw(st.sampled_from([json.dumps(message), *ALL]) | broken(ALL))
+        if kind_of_failure(reader.read, text) == "read":
+            assert reader.read(text) == twilio.read(text)
+        else:
+            assert kind_of_failure(reader.read, text) == kind_of_failure(twilio.read, text)
+        number += 1
 
 
 @settings(max_examples=500)
@@ -199,9 +234,18 @@ def test_errors_say_where_and_what() -> None:
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
-        ("start.mediaFormat.encoding", {"encoding": "audio/l16", "sampleRate": 8000, "channels": 1}),
-        ("start.mediaFormat.sampleRate", {"encoding": "audio/x-mulaw", "sampleRate": 16000, "channels": 1}),
-        ("start.mediaFormat.channels", {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 2}),
+        (
+            "start.mediaFormat.encoding",
+            {"encoding": "audio/l16", "sampleRate": 8000, "channels": 1},
+        ),
+        (
+            "start.mediaFormat.sampleRate",
+            {"encoding": "audio/x-mulaw", "sampleRate": 16000, "channels": 1},
+        ),
+        (
+            "start.mediaFormat.channels",
+            {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 2},
+        ),
     ],
 )
 def test_a_stream_of_another_format_is_refused(name: str, wrong: dict[str, object]) -> None:

@@ -8,6 +8,7 @@ AudioFormat = _native.AudioFormat
 ErrorEvent = _native.ErrorEvent
 ItemAdded = _native.ItemAdded
 Other = _native.Other
+Reader = _native.Reader
 ResponseCreated = _native.ResponseCreated
 ResponseDone = _native.ResponseDone
 SessionCreated = _native.SessionCreated
@@ -40,6 +41,7 @@ __all__ = [
     "ErrorEvent",
     "ItemAdded",
     "Other",
+    "Reader",
     "ResponseCreated",
     "ResponseDone",
     "SessionCreated",

@@ -7,6 +7,7 @@ Dtmf = _native.Dtmf
 Mark = _native.Mark
 Media = _native.Media
 Other = _native.Other
+Reader = _native.Reader
 Started = _native.Started
 Stopped = _native.Stopped
 clear = _native.clear
@@ -20,6 +21,7 @@ __all__ = [
     "Mark",
     "Media",
     "Other",
+    "Reader",
     "Started",
     "Stopped",
     "clear",

@@ -1,7 +1,9 @@
+use std::sync::Mutex;
+
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use trunkline::Error;
-use trunkline::dialect::{self, Model, ModelEvent, ResponseStatus, Speaker};
+use trunkline::dialect::{self, Model, ModelEvent, ResponseStatus, Shape, Speaker};
 use trunkline::openai::OpenAiRealtime;
 
 use super::event::{
@@ -10,9 +12,11 @@ use super::event::{
     ToolCall, Transcript, TranscriptionFailed, Usage,
 };
 use crate::error::OrRaise;
+use crate::gil;
 use crate::message::{Message, audio, optional_string, string};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Reader>()?;
     module.add_function(wrap_pyfunction!(read, module)?)
 }
 
@@ -23,6 +27,31 @@ fn read<'py>(message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let message = Message::new(message)?;
     let event = message.as_str().and_then(|text| OpenAiRealtime.read(text));
     object(py, event.or_raise(py)?)
+}
+
+/// [`read`] of one stream's messages, which look alike.
+#[pyclass(frozen, module = "trunkline.openai")]
+struct Reader {
+    shape: Mutex<Shape>,
+}
+
+#[pymethods]
+impl Reader {
+    #[new]
+    fn new() -> Self {
+        Self {
+            shape: Mutex::new(Shape::new()),
+        }
+    }
+
+    #[pyo3(signature = (message, /))]
+    fn read<'py>(&self, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = message.py();
+        let message = Message::new(message)?;
+        let text = message.as_str().or_raise(py)?;
+        let message = OpenAiRealtime.read_next(&mut gil::lock(py, &self.shape), text);
+        object(py, message.or_raise(py)?)
+    }
 }
 
 fn object<'py>(py: Python<'py>, event: ModelEvent<'_>) -> PyResult<Bound<'py, PyAny>> {

@@ -21,9 +21,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "target" / "gil"
 BUILDS = {"kept": "usize::MAX", "given up": "0"}
-SIZES = [160, 4 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20]
+SIZES = [160, 64 << 10, 256 << 10, 1 << 20, 4 << 20]
 SECONDS = 0.2
-RUNS = 5
+RUNS = 7
 Call = Callable[[], object]
 
 

@@ -150,7 +150,7 @@ def in_and_out(results: "Results") -> dict[str, Time]:
 
 
 def of_aims(results: "Results") -> str:
-    ours, into, audioop, _ = g711.PEERS
+    ours, _, audioop, _ = g711.PEERS
 
     def g(those: dict[g711.Task, dict[str, Time]], direction: str) -> tuple[float, float]:
         [times] = [it for task, it in those.items() if (task.law, task.direction) == ("mulaw", direction)]

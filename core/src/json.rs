@@ -278,14 +278,18 @@ pub(crate) fn from_utf8(bytes: &[u8]) -> Result<&str, Error> {
 /// The value of a decimal number if it is an integer in 0 to 2⁶⁴−1, exactly.
 #[inline]
 fn parse_integer(text: &str) -> Option<u64> {
-    let mut value = 0_u64;
+    let mut value = 0;
+    // Up to 19 digits there is no overflow to look for.
+    if !(1..20).contains(&text.len()) {
+        return parse_decimal(text.as_bytes());
+    }
     for &byte in text.as_bytes() {
         if !byte.is_ascii_digit() {
             return parse_decimal(text.as_bytes());
         }
-        value = push_digit(value, byte)?;
+        value = 10 * value + u64::from(byte & 0xF);
     }
-    (!text.is_empty()).then_some(value)
+    Some(value)
 }
 
 #[cold]
@@ -293,7 +297,7 @@ fn parse_escaped_integer(string: JsonStr<'_>) -> Option<u64> {
     parse_integer(string.name(&mut [0; _]))
 }
 
-/// [`parse_integer`] for forms with a sign, a fraction or an exponent.
+/// [`parse_integer`] for all forms: with a sign, a fraction or an exponent, too.
 #[cold]
 fn parse_decimal(text: &[u8]) -> Option<u64> {
     let (negative, unsigned) = match text.strip_prefix(b"-") {

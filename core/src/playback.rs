@@ -118,15 +118,31 @@ impl PlaybackLedger {
         model_samples: usize,
         line_samples: usize,
     ) -> Result<(), Error> {
+        self.receive_part(
+            Id::new(item_id, "item_id")?,
+            content_index,
+            model_samples,
+            line_samples,
+        )
+    }
+
+    /// [`receive`](Self::receive) with an id that was checked before.
+    pub(crate) fn receive_part(
+        &mut self,
+        id: Id,
+        content_index: u32,
+        model_samples: usize,
+        line_samples: usize,
+    ) -> Result<(), Error> {
         let model_samples = model_samples as u64;
         let line_samples = line_samples as u64;
         let parts = self.segments.get_mut(..self.len).unwrap_or_default();
         let known = parts
             .iter()
-            .rposition(|part| part.is(item_id, content_index));
+            .rposition(|part| part.content_index == content_index && part.id == id);
         let open = known.or_else(|| {
             // An item is announced by its first part, but another may be the one that is spoken.
-            let announced = |part: &Segment| part.is_only_announced() && part.id.is(item_id);
+            let announced = |part: &Segment| part.is_only_announced() && part.id == id;
             let index = parts.iter().rposition(announced)?;
             parts.get_mut(index)?.content_index = content_index;
             Some(index)
@@ -144,7 +160,6 @@ impl PlaybackLedger {
             }
             // Another part's audio came between: the part goes on in a second stretch.
             earlier => {
-                let id = Id::new(item_id, "item_id")?;
                 let base = earlier.map_or(0, |part| part.base + part.model_samples);
                 if self.len == Self::MAX_PARTS {
                     self.retire()?;
@@ -192,8 +207,13 @@ impl PlaybackLedger {
     /// The name of a mark to send behind everything sent so far. Its echo goes to
     /// [`handle_mark`](Self::handle_mark).
     pub fn mark(&mut self) -> MarkName {
-        self.marked = self.sent;
+        self.mark_sent();
         self.mark_name()
+    }
+
+    /// A mark with the [`mark_name`](Self::mark_name) has been sent.
+    pub(crate) fn mark_sent(&mut self) {
+        self.marked = self.sent;
     }
 
     /// The name that [`mark`](Self::mark) would give now.
@@ -372,7 +392,7 @@ pub fn heard_text(text: &str, heard_ms: u64, total_ms: u64) -> &str {
 
 /// Time that `samples` of the line take to play.
 pub(crate) fn samples_to_duration(samples: u64) -> Duration {
-    Duration::from_micros(samples.saturating_mul(1_000_000) / u64::from(PlaybackLedger::RATE_HZ))
+    Duration::from_micros(samples.saturating_mul(1_000_000 / u64::from(PlaybackLedger::RATE_HZ)))
 }
 
 /// Samples of the line played in `time`, rounded down.

@@ -26,9 +26,9 @@ impl Carrier for Twilio {
 
     fn read_next<'a>(&self, shape: &mut Shape, text: &'a str) -> Result<CarrierMessage<'a>, Error> {
         if shape.fits(text) {
-            let [track, timestamp, stream_sid, sequence_number, payload] =
-                [1, 2, 3, 4, 5].map(|index| shape.value(index, text));
-            let event = media(track, timestamp, payload)?;
+            let (track, timestamp) = (shape.value(1, text), shape.value(2, text));
+            let (stream_sid, sequence_number) = (shape.value(3, text), shape.value(4, text));
+            let event = media(track, timestamp, shape.value(5, text))?;
             return carrier_message(stream_sid, sequence_number, event);
         }
         let message = Message::scan(text)?;

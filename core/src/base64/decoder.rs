@@ -97,10 +97,19 @@ impl Decoder {
                     src.get(read..).unwrap_or_default(),
                     dst.get_mut(written..).unwrap_or_default(),
                 );
+                read += chars;
+                written += bytes;
+                self.ended &= chars == 0;
+                let rest = src.get(read..).unwrap_or_default();
+                if let Some((group, len)) = rest.first_chunk().and_then(decode_last) {
+                    let dst = dst.get_mut(written..).unwrap_or_default();
+                    copy(&group, dst.get_mut(..len).unwrap_or_default());
+                    self.ended = true;
+                    read += 4;
+                    written += len;
+                    continue;
+                }
                 if chars > 0 {
-                    self.ended = false;
-                    read += chars;
-                    written += bytes;
                     continue;
                 }
             }
@@ -176,9 +185,7 @@ impl Decoder {
         *self = Self::new();
         self.ended = len < 3;
         if let Some(dst) = dst {
-            for (to, from) in dst.iter_mut().zip(group).take(len) {
-                *to = from;
-            }
+            copy(group.get(..len).unwrap_or_default(), dst);
         }
         Ok(len)
     }
@@ -263,4 +270,27 @@ fn decode_portable(src: &[u8], dst: &mut [u8]) -> (usize, usize) {
         done += 1;
     }
     (4 * done, 3 * done)
+}
+
+/// The bytes of a group that ends in padding, and how many of the three they are; `None` for any
+/// other.
+fn decode_last(quad: &[u8; 4]) -> Option<([u8; 3], usize)> {
+    let (c, len) = match *quad {
+        [_, _, b'=', b'='] => (0, 1),
+        [_, _, c, b'='] => (SEXTETS[usize::from(c)], 2),
+        _ => return None,
+    };
+    let [a, b] = [quad[0], quad[1]].map(|char| SEXTETS[usize::from(char)]);
+    let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6;
+    let [_, group @ ..] = bits.to_be_bytes();
+    // The bits that no byte takes must be zero.
+    let is_whole = group.iter().skip(len).all(|&byte| byte == 0);
+    ((a | b | c) != NONE && is_whole).then_some((group, len))
+}
+
+/// Copies as many bytes as both have.
+fn copy(src: &[u8], dst: &mut [u8]) {
+    for (to, &from) in dst.iter_mut().zip(src) {
+        *to = from;
+    }
 }

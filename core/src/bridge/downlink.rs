@@ -28,6 +28,11 @@ pub(super) struct Downlink {
     decoding: Decoding,
     /// The content part that `decoding` is in.
     part: Option<(Id, u32)>,
+    /// What the carrier is sent ahead: at least two frames, so that the line never runs dry between
+    /// two timeouts.
+    lead: Duration,
+    /// Samples from mark to mark.
+    mark_interval: u64,
 }
 
 /// What a delta cut anywhere leaves for the next one.
@@ -65,6 +70,8 @@ impl Downlink {
                 downsampler: Downsampler::new(),
             },
             part: None,
+            lead: config.lead.max(2 * FRAME),
+            mark_interval: duration_to_samples(config.mark_interval.max(FRAME)),
         }
     }
 
@@ -77,11 +84,11 @@ impl Downlink {
         part: (Id, u32),
         audio: JsonStr<'_>,
     ) -> Result<u64, Error> {
-        let (item_id, content_index) = (part.0.as_str(), part.1);
+        let (id, content_index) = part;
         if self.part != Some(part) {
             // What is refused must not end the part before.
             for_each_chunk(&mut Decoder::new(), audio, |_| {})?;
-            self.ledger.announce(item_id, content_index)?;
+            self.ledger.receive_part(id, content_index, 0, 0)?;
             self.finish(slab, stats);
             self.part = Some(part);
         }
@@ -122,7 +129,7 @@ impl Downlink {
         }
         let line_samples = self.ring.len() - ring_before.len();
         self.ledger
-            .receive(item_id, content_index, model_samples, line_samples)?;
+            .receive_part(id, content_index, model_samples, line_samples)?;
         stats.received_samples += line_samples as u64;
         stats.downlink_dropped_samples += dropped as u64;
         self.note_depth(stats);
@@ -146,7 +153,7 @@ impl Downlink {
         // The part is on the ledger already, so this takes no room there.
         if self
             .ledger
-            .receive(item_id.as_str(), content_index, 0, count)
+            .receive_part(item_id, content_index, 0, count)
             .is_ok()
         {
             stats.received_samples += count as u64;
@@ -205,7 +212,7 @@ impl Downlink {
     }
 
     /// What is due at `now`.
-    pub(super) fn next(&self, now: Duration, slab: &[u8], config: &Config) -> Option<Next> {
+    pub(super) fn next(&self, now: Duration, slab: &[u8]) -> Option<Next> {
         let sent = self.ledger.sent_samples();
         if let Some(mark) = self
             .marks
@@ -214,25 +221,25 @@ impl Downlink {
         {
             return Some(Next::NamedMark(mark));
         }
-        if self.is_mark_due(config) {
+        if self.is_mark_due() {
             return Some(Next::Mark);
         }
-        self.media_time(config)
+        self.media_time()
             .filter(|&time| time <= now)
             .map(|_| Next::Media(self.ring.len().min(FRAME_SAMPLES)))
     }
 
-    /// Copies the next `count` samples; [`sent`](Self::sent) removes them.
-    pub(super) fn peek(&self, slab: &[u8], dst: &mut [u8]) -> usize {
-        self.ring.peek(slab, dst)
+    /// The next samples, as [`Ring::peek`] lends them; [`sent`](Self::sent) removes them.
+    pub(super) fn peek<'a>(&self, slab: &'a [u8], buf: &'a mut [u8]) -> &'a [u8] {
+        self.ring.peek(slab, buf)
     }
 
     /// `count` samples have gone to the carrier.
-    pub(super) fn sent(&mut self, now: Duration, config: &Config, stats: &mut Stats, count: usize) {
+    pub(super) fn sent(&mut self, now: Duration, stats: &mut Stats, count: usize) {
         self.ring.skip(count);
         self.ledger.send(now, count);
         stats.sent_samples += count as u64;
-        if self.ledger.queued(now) > lead(config) {
+        if self.ledger.queued(now) > self.lead {
             stats.spilled_samples += count as u64;
         }
         self.note_depth(stats);
@@ -240,7 +247,7 @@ impl Downlink {
 
     /// When the next media is due; `Duration::ZERO` for at once. None is while playback is held,
     /// however full the ring is.
-    pub(super) fn media_time(&self, config: &Config) -> Option<Duration> {
+    pub(super) fn media_time(&self) -> Option<Duration> {
         if self.held_since.is_some() {
             return None;
         }
@@ -254,13 +261,13 @@ impl Downlink {
             1..FRAME_SAMPLES if !self.ledger.is_finished() => {
                 Some(play_end.saturating_sub(PARTIAL_FRAME_LEAD))
             }
-            _ => Some(play_end.saturating_add(FRAME).saturating_sub(lead(config))),
+            _ => Some(play_end.saturating_add(FRAME).saturating_sub(self.lead)),
         }
     }
 
     /// A mark every `mark_interval` of audio, and one behind the last sample of what is finished.
-    fn is_mark_due(&self, config: &Config) -> bool {
-        let interval = duration_to_samples(config.mark_interval.max(FRAME));
+    fn is_mark_due(&self) -> bool {
+        let interval = self.mark_interval;
         let unmarked = self.ledger.unmarked_samples();
         if !self.ledger.is_finished() {
             return unmarked >= interval;
@@ -313,11 +320,6 @@ fn encode(downsampler: &mut Downsampler, pcm: &[i16], mulaw: &mut [u8]) -> usize
         .expect("a chunk's third fits");
     mulaw::encode(&low[..count], &mut mulaw[..count]).expect("the lengths are equal");
     count
-}
-
-/// The lead, at least two frames, so that the line never runs dry between two timeouts.
-fn lead(config: &Config) -> Duration {
-    config.lead.max(2 * FRAME)
 }
 
 /// The most samples of the line that one piece of PCM16 makes: a third of its samples, with a byte

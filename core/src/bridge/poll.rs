@@ -25,7 +25,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         if self.is_ended {
             return None;
         }
-        let media = self.stream_sid.and(self.downlink.media_time(&self.config));
+        let media = self.stream_sid.and(self.downlink.media_time());
         let times = [
             media,
             self.stall_deadline(),
@@ -50,7 +50,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             self.is_drained = true;
             return Ok(None);
         }
-        if self.dialog.session == Session::Ready && self.uplink.has_audio() {
+        if self.dialog.session == Session::Ready && self.uplink.ready() > 0 {
             return self.append(buf).map(Some);
         }
         if self.dialog.is_answer_due(self.now) {
@@ -73,9 +73,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             return Ok(Some(Output::ToOpenAi(as_text(text)?)));
         }
         let due = match self.stream_sid {
-            Some(_) => self
-                .downlink
-                .next(self.now, self.storage.as_ref(), &self.config),
+            Some(_) => self.downlink.next(self.now, self.storage.as_ref()),
             None => None,
         };
         let Some(next) = due else {
@@ -107,14 +105,22 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
     }
 
     fn append<'b>(&mut self, buf: &'b mut [u8]) -> Result<Output<'b>, Error> {
-        let mut caller = [0; MAX_APPEND_SAMPLES];
+        // Buffers take time to clear, and most appends are of one frame.
+        match self.uplink.ready() <= FRAME_SAMPLES as u64 {
+            true => self.append_up_to::<FRAME_SAMPLES>(buf),
+            false => self.append_up_to::<MAX_APPEND_SAMPLES>(buf),
+        }
+    }
+
+    fn append_up_to<'b, const N: usize>(&mut self, buf: &'b mut [u8]) -> Result<Output<'b>, Error> {
+        let mut caller = [0; N];
         let caller = self.uplink.peek(self.storage.as_ref(), &mut caller);
         let len = match self.config.model_audio {
             ModelAudio::Mulaw => self.model.write(ModelCommand::AppendG711(caller), buf)?,
             ModelAudio::Pcm24k => {
                 // The resampler must not run ahead of an output that does not fit.
                 checked(buf, self.model.max_append_len(2 * 3 * caller.len()))?;
-                let mut pcm = [0; 3 * MAX_APPEND_SAMPLES];
+                let mut pcm = [[0; 3]; N];
                 let pcm = self.uplink.upsample(caller, &mut pcm)?;
                 self.model.write(ModelCommand::AppendPcm16(pcm), buf)?
             }
@@ -130,20 +136,19 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
         let len = match next {
             Next::Media(count) => {
                 let mut frame = [0; FRAME_SAMPLES];
-                let count = self
+                let audio = self
                     .downlink
                     .peek(self.storage.as_ref(), &mut frame[..count]);
-                let media = CarrierCommand::Media(&frame[..count]);
+                let media = CarrierCommand::Media(audio);
                 let len = self.carrier.write(stream_sid, media, buf)?;
-                self.downlink
-                    .sent(self.now, &self.config, &mut self.stats, count);
+                self.downlink.sent(self.now, &mut self.stats, count);
                 len
             }
             Next::Mark => {
                 let name = self.downlink.ledger.mark_name();
                 let mark = CarrierCommand::Mark(name.as_str());
                 let len = self.carrier.write(stream_sid, mark, buf)?;
-                self.downlink.ledger.mark();
+                self.downlink.ledger.mark_sent();
                 self.stats.marks_sent += 1;
                 len
             }
@@ -159,7 +164,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
                 let mark = CarrierCommand::Mark(wire.as_str());
                 let len = self.carrier.write(stream_sid, mark, buf)?;
                 self.downlink.marks = marks;
-                self.downlink.ledger.mark();
+                self.downlink.ledger.mark_sent();
                 self.stats.marks_sent += 1;
                 len
             }

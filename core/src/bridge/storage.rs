@@ -44,39 +44,45 @@ impl Ring {
     pub(super) fn push(&mut self, slab: &mut [u8], bytes: &[u8]) -> usize {
         let region = &mut slab[self.start..self.start + self.capacity];
         let bytes = &bytes[..bytes.len().min(self.capacity - self.len)];
-        let tail = (self.head + self.len) % self.capacity.max(1);
+        let tail = self.wrap(self.head + self.len);
         let (first, rest) = bytes.split_at(bytes.len().min(self.capacity - tail));
         region[tail..tail + first.len()].copy_from_slice(first);
-        region[..rest.len()].copy_from_slice(rest);
+        if !rest.is_empty() {
+            region[..rest.len()].copy_from_slice(rest);
+        }
         self.len += bytes.len();
         bytes.len()
     }
 
-    /// Copies the oldest bytes to `dst` without removing them; returns how many.
-    pub(super) fn peek(&self, slab: &[u8], dst: &mut [u8]) -> usize {
+    /// The oldest bytes, as many as `buf` has room for; only if they lie in two pieces are they
+    /// copied there.
+    pub(super) fn peek<'a>(&self, slab: &'a [u8], buf: &'a mut [u8]) -> &'a [u8] {
         let region = &slab[self.start..self.start + self.capacity];
-        let count = dst.len().min(self.len);
-        let first = count.min(self.capacity - self.head);
-        dst[..first].copy_from_slice(&region[self.head..self.head + first]);
-        dst[first..count].copy_from_slice(&region[..count - first]);
-        count
+        let count = buf.len().min(self.len);
+        if let Some(bytes) = region.get(self.head..self.head + count) {
+            return bytes;
+        }
+        self.copy_at(slab, 0, &mut buf[..count]);
+        &buf[..count]
     }
 
     /// Copies from the byte at `at`, counted from the oldest, to all of `dst`. What was truncated and
     /// not overwritten since can be read, too.
     pub(super) fn copy_at(&self, slab: &[u8], at: usize, dst: &mut [u8]) {
         let region = &slab[self.start..self.start + self.capacity];
-        let at = (self.head + at) % self.capacity.max(1);
+        let at = self.wrap(self.head + at);
         let first = dst.len().min(self.capacity - at);
         let rest = dst.len() - first;
         dst[..first].copy_from_slice(&region[at..at + first]);
-        dst[first..].copy_from_slice(&region[..rest]);
+        if rest > 0 {
+            dst[first..].copy_from_slice(&region[..rest]);
+        }
     }
 
     /// Overwrites from the byte at `at` on, counted from the oldest.
     pub(super) fn put_at(&mut self, slab: &mut [u8], at: usize, bytes: &[u8]) {
         let region = &mut slab[self.start..self.start + self.capacity];
-        let at = (self.head + at) % self.capacity.max(1);
+        let at = self.wrap(self.head + at);
         let (first, rest) = bytes.split_at(bytes.len().min(self.capacity - at));
         region[at..at + first.len()].copy_from_slice(first);
         region[..rest.len()].copy_from_slice(rest);
@@ -90,8 +96,17 @@ impl Ring {
     /// Removes the oldest `count` bytes.
     pub(super) fn skip(&mut self, count: usize) {
         let count = count.min(self.len);
-        self.head = (self.head + count) % self.capacity.max(1);
+        self.head = self.wrap(self.head + count);
         self.len -= count;
+    }
+
+    /// The place in the region of one up to its length behind its end. A division takes longer.
+    fn wrap(&self, at: usize) -> usize {
+        if at < self.capacity {
+            at
+        } else {
+            at - self.capacity
+        }
     }
 }
 

@@ -91,8 +91,8 @@ impl Uplink {
         timestamp_ms: u64,
         payload: JsonStr<'_>,
     ) -> Result<(), Error> {
-        // A frame or two are decoded at once; longer payloads are measured, then decoded in pieces.
-        let mut frame = [0; SHORT_PAYLOAD];
+        // A frame is decoded at once; longer payloads are measured, then decoded in pieces.
+        let mut frame = [0; PIECE];
         let short = base64::decode_str(payload, &mut frame);
         let count = match short {
             Ok(count) => count as u64,
@@ -143,8 +143,8 @@ impl Uplink {
         self.note_depth(stats);
     }
 
-    /// The next samples for the model, as μ-law; at most [`MAX_APPEND_SAMPLES`].
-    pub(super) fn peek<'d>(&self, slab: &[u8], dst: &'d mut [u8; MAX_APPEND_SAMPLES]) -> &'d [u8] {
+    /// The next samples for the model, as μ-law; as many as there is room for.
+    pub(super) fn peek<'d>(&self, slab: &[u8], dst: &'d mut [u8]) -> &'d [u8] {
         let count = self.queue.peek(slab, dst);
         &dst[..count]
     }
@@ -157,20 +157,22 @@ impl Uplink {
     }
 
     /// `caller`, μ-law at 8 kHz, as PCM at 24 kHz.
-    pub(super) fn upsample<'d>(
+    pub(super) fn upsample<'d, const N: usize>(
         &mut self,
         caller: &[u8],
-        dst: &'d mut [i16; 3 * MAX_APPEND_SAMPLES],
+        dst: &'d mut [[i16; 3]; N],
     ) -> Result<&'d [i16], Error> {
-        let mut pcm = [0; MAX_APPEND_SAMPLES];
+        let mut pcm = [0; N];
         let pcm = &mut pcm[..caller.len()];
+        let dst = dst.as_flattened_mut();
         mulaw::decode(caller, pcm)?;
         let count = self.upsampler.process(pcm, dst)?;
         Ok(&dst[..count])
     }
 
-    pub(super) fn has_audio(&self) -> bool {
-        self.queue.has_audio()
+    /// Samples for the model.
+    pub(super) fn ready(&self) -> u64 {
+        self.queue.ready()
     }
 
     /// When the last media came.
@@ -487,10 +489,7 @@ fn measure(payload: JsonStr<'_>) -> Result<u64, Error> {
     }
 }
 
-/// 40 ms.
-const SHORT_PAYLOAD: usize = 320;
-/// 40 ms: the most in one append. A backlog leaves in messages of this length, and buffers for it
-/// are cheap to clear.
+/// 40 ms: the most in one append. A backlog leaves in messages of this length.
 pub(super) const MAX_APPEND_SAMPLES: usize = 320;
 /// Audio is handed on in pieces of at most 20 ms.
 const PIECE: usize = 160;

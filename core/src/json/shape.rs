@@ -68,8 +68,8 @@ impl Shape {
     }
 
     /// The value in `text` of what was learned as number `index`.
-    // Inlined, so that values stay in registers: put together in memory and read back in wider pieces,
-    // the six of a message cost more than the comparison.
+    // Inlined and asked one by one, so that values stay in registers: put together in memory and read
+    // back in wider pieces, the six of a message cost more than the comparison.
     #[inline(always)]
     pub(crate) fn value<'a>(&self, index: usize, text: &'a str) -> Value<'a> {
         let slot = self.slots.get(index).copied().unwrap_or(Slot::Absent);

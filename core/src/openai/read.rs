@@ -12,7 +12,9 @@ pub(super) fn read(text: &str) -> Result<ModelEvent<'_>, Error> {
 /// [`read`], from what `shape` has learned if it can be.
 pub(super) fn read_next<'a>(shape: &mut Shape, text: &'a str) -> Result<ModelEvent<'a>, Error> {
     if shape.fits(text) {
-        return audio_delta([1, 2, 3, 4].map(|index| shape.value(index, text)));
+        let (response_id, item_id) = (shape.value(1, text), shape.value(2, text));
+        let (content_index, delta) = (shape.value(3, text), shape.value(4, text));
+        return audio_delta([response_id, item_id, content_index, delta]);
     }
     let members = Members::scan(text)?;
     let event = members.into_event();

@@ -23,8 +23,8 @@ pub(super) struct PlayClock {
     run_position: u64,
     /// When it will have played all it was sent, were its clock ours.
     nominal_end: Duration,
-    /// How much later than that it will be, in microseconds.
-    lag: i64,
+    /// When it will have.
+    end: Duration,
     /// An echo's way there and back, in microseconds, once it is known.
     path: Option<i64>,
     window: Window,
@@ -47,7 +47,7 @@ impl PlayClock {
             run_start: Duration::ZERO,
             run_position: 0,
             nominal_end: Duration::ZERO,
-            lag: 0,
+            end: Duration::ZERO,
             path: None,
             window: Window::starting(Duration::ZERO),
             is_fresh: true,
@@ -56,38 +56,32 @@ impl PlayClock {
 
     /// `samples` more have gone to the carrier at `now`, from `position` on the line.
     pub(super) fn send(&mut self, now: Duration, position: u64, samples: u64) {
-        let end = self.end();
-        if end <= now {
+        if self.end <= now {
             self.learn();
             // Soon after a run, a carrier that is behind may still be playing.
-            self.is_fresh = self.nominal_end.is_zero() || end.saturating_add(PAUSE) <= now;
+            self.is_fresh = self.nominal_end.is_zero() || self.end.saturating_add(PAUSE) <= now;
             self.run_start = now;
             self.run_position = position;
             self.nominal_end = now;
-            self.lag = 0;
+            self.end = now;
             self.window = Window::starting(now);
         }
-        self.nominal_end = self
-            .nominal_end
-            .saturating_add(samples_to_duration(samples));
+        let time = samples_to_duration(samples);
+        self.nominal_end = self.nominal_end.saturating_add(time);
+        self.end = self.end.saturating_add(time);
     }
 
     /// The carrier's queue was emptied.
     pub(super) fn clear(&mut self) {
         self.learn();
         self.nominal_end = Duration::ZERO;
-        self.lag = 0;
+        self.end = Duration::ZERO;
         self.window.count = 0;
     }
 
     /// When the carrier will have played all it was sent.
     pub(super) fn end(&self) -> Duration {
-        let lag = Duration::from_micros(self.lag.unsigned_abs());
-        if self.lag < 0 {
-            self.nominal_end.saturating_sub(lag)
-        } else {
-            self.nominal_end.saturating_add(lag)
-        }
+        self.end
     }
 
     /// Samples the carrier can at most have played by `now` of the `sent` it was sent, whatever its
@@ -106,7 +100,7 @@ impl PlayClock {
             return;
         }
         let behind = samples_to_duration(sent.saturating_sub(position));
-        let played = self.end().saturating_sub(behind);
+        let played = self.end.saturating_sub(behind);
         self.window.least = self.window.least.min(micros(now) - micros(played));
         self.window.count = self.window.count.saturating_add(1);
         let elapsed = now.saturating_sub(self.window.start);
@@ -117,7 +111,11 @@ impl PlayClock {
         if let Some(path) = self.path {
             let most = micros(elapsed) / CLOCK_GRACE as i64;
             let change = ((self.window.least - path) / 2).clamp(-most, most);
-            self.lag = self.lag.saturating_add(change);
+            let by = Duration::from_micros(change.unsigned_abs());
+            self.end = match change < 0 {
+                true => self.end.saturating_sub(by),
+                false => self.end.saturating_add(by),
+            };
         }
         self.window = Window::starting(now);
         self.is_fresh = false;

@@ -62,7 +62,7 @@ fn sized<S: Simd, const LANES: usize, const R: usize>(
             _ => block::<S, R, 2>(simd, filter, lanes, base, rows),
         };
     }
-    outputs(filter, lanes, rows, dst);
+    outputs(simd, filter, lanes, rows, dst);
 }
 
 /// Computes `B` vectors of outputs from group `base` on; returns how many groups that is. The last
@@ -88,7 +88,7 @@ fn block<S: Simd, const R: usize, const B: usize>(
         }
     }
     accumulate(simd, &filter.coarse, lanes, &mut sums);
-    for (row, sums) in rows.iter_mut().zip(sums) {
+    for (row, sums) in rows.iter_mut().zip(&sums) {
         let mut at = base;
         for pair in sums.chunks_exact(2) {
             let low = pair[0] >> filter.final_bits;
@@ -185,7 +185,8 @@ fn next<'a, S: Simd>(simd: S, lanes: &mut impl Iterator<Item = &'a [i32]>) -> S:
 
 /// Puts the computed rows and the copied one in order.
 #[inline(always)]
-fn outputs<const R: usize>(
+fn outputs<S: Simd, const R: usize>(
+    simd: S,
     filter: &Filter,
     lanes: &[i32],
     rows: &[[i16; BLOCK]; R],
@@ -195,8 +196,12 @@ fn outputs<const R: usize>(
     let copy_row = match filter.copy {
         None => R,
         Some(copy) => {
-            for (to, &lane) in copied.iter_mut().zip(&lanes[copy.lane..]) {
-                *to = unpack(lane).0;
+            let pairs = lanes[copy.lane..].chunks_exact(2 * S::i32s::LEN);
+            for (to, lanes) in copied.chunks_exact_mut(2 * S::i32s::LEN).zip(pairs) {
+                let (low, high) = lanes.split_at(S::i32s::LEN);
+                let low = S::i32s::from_slice(simd, low) << 16 >> 16;
+                let high = S::i32s::from_slice(simd, high) << 16 >> 16;
+                low.saturating_narrow(high).store_slice(to);
             }
             copy.row
         }

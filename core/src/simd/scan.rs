@@ -37,10 +37,16 @@ fn stops_with<S: Simd>(simd: S, block: &[u8; BLOCK]) -> u64 {
 
 #[inline(always)]
 fn stops_in<S: Simd>(simd: S, block: &[u8; BLOCK]) -> mask8x64<S> {
+    stop_is_0(simd, block).simd_eq(u8x64::splat(simd, 0))
+}
+
+/// 0 in place of each stop. Of such vectors the least tells whether there is one in any.
+#[inline(always)]
+fn stop_is_0<S: Simd>(simd: S, block: &[u8; BLOCK]) -> u8x64<S> {
     let bytes = u8x64::from_slice(simd, block);
-    bytes.simd_eq(u8x64::splat(simd, b'"'))
-        | bytes.simd_eq(u8x64::splat(simd, b'\\'))
-        | bytes.simd_lt(u8x64::splat(simd, 0x20))
+    let quote = bytes ^ u8x64::splat(simd, b'"');
+    let backslash = bytes ^ u8x64::splat(simd, b'\\');
+    quote.min(backslash).min(bytes & u8x64::splat(simd, 0xE0))
 }
 
 /// Bytes from the start of `bytes` in whole blocks that have no stop.
@@ -113,9 +119,11 @@ fn is_like_with<S: Simd>(
         wrong |= unlike(simd, block, pattern);
     }
     let (blocks, rest) = middle.as_chunks();
+    let mut least = u8x64::splat(simd, 0xFF);
     for block in blocks {
-        wrong |= stops_in(simd, block);
+        least = least.min(stop_is_0(simd, block));
     }
+    wrong |= least.simd_eq(u8x64::splat(simd, 0));
     if let (false, Some(block)) = (rest.is_empty(), middle.last_chunk()) {
         wrong |= stops_in(simd, block);
     } else if rest.iter().copied().any(is_stop) {

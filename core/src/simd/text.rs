@@ -25,7 +25,11 @@ pub(crate) fn ascii(bytes: &[u8]) -> Option<&str> {
 pub fn is_ascii_at(level: Level, bytes: &[u8]) -> bool {
     if level.is_fallback() || bytes.len() < BLOCK {
         // The library's own has panics in it.
-        bytes.iter().fold(0, |all, byte| all | byte) < 0x80
+        let (words, rest) = bytes.as_chunks();
+        let all = words
+            .iter()
+            .fold(0, |all, word| all | u64::from_ne_bytes(*word));
+        all & 0x8080_8080_8080_8080 == 0 && rest.iter().all(u8::is_ascii)
     } else {
         dispatch!(level, simd => is_ascii_with(simd, bytes))
     }

@@ -36,8 +36,9 @@ impl Queue {
         self.ring.free()
     }
 
-    pub(super) fn has_audio(&self) -> bool {
-        self.quiet > 0 || self.ring.len() > self.held
+    /// Samples that wait and are not held back.
+    pub(super) fn ready(&self) -> u64 {
+        self.len() - self.held as u64
     }
 
     /// Appends; the oldest make room.
@@ -112,10 +113,12 @@ impl Queue {
         let ready = self.ring.len() - self.held;
         if self.quiet == 0 {
             let count = dst.len().min(ready);
-            return self.ring.peek(slab, &mut dst[..count]);
+            self.ring.copy_at(slab, 0, &mut dst[..count]);
+            return count;
         }
         let (before, dst) = dst.split_at_mut(self.quiet_at.min(dst.len()));
-        let mut count = self.ring.peek(slab, before);
+        self.ring.copy_at(slab, 0, before);
+        let mut count = before.len();
         let quiet = self.quiet.min(dst.len() as u64) as usize;
         let (quiet, after) = dst.split_at_mut(quiet);
         quiet.fill(mulaw::SILENCE);

@@ -52,7 +52,8 @@ class End:
     reason: Literal["call-ended", "twilio-closed", "openai-closed"]
     """`"call-ended"`: Twilio has said so. Else that connection has ended."""
     error: Exception | None = None
-    """What that connection raised, if it was not closed in order; `TimeoutError` if it took nothing."""
+    """What that connection raised, if it did; `TimeoutError` if it took nothing. A peer that closes in
+    order while something is being sent to it shows as the library's own exception for that."""
 
 
 async def run(

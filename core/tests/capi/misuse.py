@@ -371,10 +371,11 @@ static void fail(const char *what)
 
 static void *add(size_t len, int is_output)
 {
-    unsigned char *ptr = malloc(len);
+    size_t size = len < 8 ? 8 : len; /* for the length of 7 */
+    unsigned char *ptr = malloc(size);
     if (ptr == NULL)
         abort();
-    memset(ptr, is_output ? 0xA5 : 0, len);
+    memset(ptr, is_output ? 0xA5 : 0, size);
     regions[region_count].ptr = ptr;
     regions[region_count].len = len;
     regions[region_count].is_output = is_output;

@@ -285,3 +285,5 @@ lint: test-fmt test-clippy test-docs
 deny:
 	@$(CARGO) deny --version || { echo 'cargo install --locked cargo-deny'; exit 1; }
 	@$(CARGO) deny --all-features --locked check --config .deny.toml licenses bans sources
+
+include core/tests/capi/capi.mk

@@ -60,7 +60,7 @@
 // The model's audio, both ways, is PCM16 at 24 kHz; the bridge resamples.
 #define TRUNKLINE_MODEL_AUDIO_PCM24K 0
 
-// The model's audio, both ways, is G.711 mu-law, passed straight through.
+// The model's audio, both ways, is G.711 μ-law, passed straight through.
 #define TRUNKLINE_MODEL_AUDIO_MULAW 1
 
 // The caller's voice never stops the model's; the application calls `trunkline_bridge_interrupt`.
@@ -203,7 +203,7 @@
 // 16-bit signed little-endian PCM.
 #define TRUNKLINE_ENCODING_PCM16 1
 
-// G.711 mu-law.
+// G.711 μ-law.
 #define TRUNKLINE_ENCODING_MULAW 2
 
 // G.711 A-law.
@@ -424,7 +424,7 @@
 // The stream begins: `call_sid`, and `text`, the custom parameters as a JSON object of strings.
 #define TRUNKLINE_TWILIO_STARTED 1
 
-// Audio of `track`: `text`, base64 of mu-law at 8 kHz, and `timestamp_ms`.
+// Audio of `track`: `text`, base64 of μ-law at 8 kHz, and `timestamp_ms`.
 #define TRUNKLINE_TWILIO_MEDIA 2
 
 // The key `digit` was pressed.
@@ -1667,7 +1667,7 @@ int32_t trunkline_twilio_read(const char *text,
                               trunkline_twilio_message *message,
                               size_t message_size);
 
-// Writes a message that queues `audio_len` bytes of mu-law at 8 kHz for playback on the stream
+// Writes a message that queues `audio_len` bytes of μ-law at 8 kHz for playback on the stream
 // `stream_sid`; `written` gets its length in bytes.
 //
 // Errors: `TRUNKLINE_ERR_INVALID_FIELD` for no audio or a stream SID that is not 1 to 64 printable

@@ -1,8 +1,8 @@
-/* WAV to G.711 mu-law and back, 20 ms at a time, as audio comes on a phone call.
+/* WAV to G.711 μ-law and back, 20 ms at a time, as audio comes on a phone call.
  *
  *     codec in.wav out.wav
  *
- * PCM16, mono, at 8, 16 or 24 kHz becomes mu-law at 8 kHz; mu-law becomes PCM16 at 8 kHz. */
+ * PCM16, mono, at 8, 16 or 24 kHz becomes μ-law at 8 kHz; μ-law becomes PCM16 at 8 kHz. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,7 +137,7 @@ int main(int argc, char **argv)
     FILE *out = fopen(argv[2], "wb");
     int is_pcm = in.format == PCM;
     if (out == NULL || (!is_pcm && in.format != MULAW) || in.rate_hz > 24000 || in.rate_hz < 8000)
-        fail("PCM16 or mu-law, 8, 16 or 24 kHz, to a file that can be written");
+        fail("PCM16 or μ-law, 8, 16 or 24 kHz, to a file that can be written");
     wav_header(out, is_pcm ? MULAW : PCM, 0);
     unsigned long bytes = is_pcm ? encode(in, out) : decode(in, out);
     if (bytes % 2 != 0)

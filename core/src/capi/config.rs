@@ -11,7 +11,7 @@ use crate::bridge::{BargeIn, Config, ModelAudio};
 
 /// The model's audio, both ways, is PCM16 at 24 kHz; the bridge resamples.
 pub const TRUNKLINE_MODEL_AUDIO_PCM24K: i32 = 0;
-/// The model's audio, both ways, is G.711 mu-law, passed straight through.
+/// The model's audio, both ways, is G.711 μ-law, passed straight through.
 pub const TRUNKLINE_MODEL_AUDIO_MULAW: i32 = 1;
 
 /// The caller's voice never stops the model's; the application calls `trunkline_bridge_interrupt`.

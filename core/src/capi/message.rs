@@ -10,7 +10,7 @@ use crate::{
 pub const TRUNKLINE_ENCODING_NONE: i32 = 0;
 /// 16-bit signed little-endian PCM.
 pub const TRUNKLINE_ENCODING_PCM16: i32 = 1;
-/// G.711 mu-law.
+/// G.711 μ-law.
 pub const TRUNKLINE_ENCODING_MULAW: i32 = 2;
 /// G.711 A-law.
 pub const TRUNKLINE_ENCODING_ALAW: i32 = 3;

@@ -16,7 +16,7 @@ use crate::{
 pub const TRUNKLINE_TWILIO_CONNECTED: i32 = 0;
 /// The stream begins: `call_sid`, and `text`, the custom parameters as a JSON object of strings.
 pub const TRUNKLINE_TWILIO_STARTED: i32 = 1;
-/// Audio of `track`: `text`, base64 of mu-law at 8 kHz, and `timestamp_ms`.
+/// Audio of `track`: `text`, base64 of μ-law at 8 kHz, and `timestamp_ms`.
 pub const TRUNKLINE_TWILIO_MEDIA: i32 = 2;
 /// The key `digit` was pressed.
 pub const TRUNKLINE_TWILIO_DTMF: i32 = 3;
@@ -145,7 +145,7 @@ pub unsafe extern "C" fn trunkline_twilio_read(
     })
 }
 
-/// Writes a message that queues `audio_len` bytes of mu-law at 8 kHz for playback on the stream
+/// Writes a message that queues `audio_len` bytes of μ-law at 8 kHz for playback on the stream
 /// `stream_sid`; `written` gets its length in bytes.
 ///
 /// Errors: `TRUNKLINE_ERR_INVALID_FIELD` for no audio or a stream SID that is not 1 to 64 printable

@@ -31,8 +31,9 @@
 // machine's byte order. Times ending in `_us` are microseconds; a `now_us` counts from any fixed
 // point and never goes back.
 //
-// Structs that are filled in or read begin with their size or are followed by it, so that later
-// versions can append members. Reserved values of 0 are defaults.
+// Structs that are read begin with their size, those that are filled in are followed by it, so that a
+// later library, whose structs may have more members, works with a program of today. Members called
+// `reserved` are 0.
 
 
 #ifndef TRUNKLINE_H
@@ -1464,6 +1465,15 @@ int32_t trunkline_playback_ledger_finish(trunkline_playback_ledger *ledger,
                                          size_t item_id_len,
                                          uint32_t content_index);
 
+// No more audio will come for any part of `item_id`.
+//
+// Errors: none of its own. One thread at a time.
+//
+// Pointers and lengths as described at the top.
+int32_t trunkline_playback_ledger_finish_item(trunkline_playback_ledger *ledger,
+                                              const char *item_id,
+                                              size_t item_id_len);
+
 // No more audio will come for any part known so far.
 //
 // Errors: none of its own. One thread at a time.
@@ -1503,6 +1513,14 @@ int32_t trunkline_playback_ledger_handle_mark(trunkline_playback_ledger *ledger,
                                               size_t name_len,
                                               int32_t *echo);
 
+// Playback has been stopped and the carrier's queue emptied: nothing sent or received so far will be
+// heard any more, and marks sent before this count for nothing.
+//
+// Errors: none of its own. One thread at a time.
+//
+// Pointers as described at the top.
+int32_t trunkline_playback_ledger_clear(trunkline_playback_ledger *ledger);
+
 // Takes the oldest content part from the books, once it is finished and wholly heard; each is told
 // once. `part` gets it, or a part without item if there is none; the caller knows `part_size` bytes
 // of it (`sizeof *part`). The item's id is put into `buf`; 64 bytes are enough.
@@ -1529,14 +1547,6 @@ int32_t trunkline_playback_ledger_unheard(const trunkline_playback_ledger *ledge
                                           size_t index,
                                           trunkline_playback_part *part,
                                           size_t part_size);
-
-// Playback has been stopped and the carrier's queue emptied: nothing sent or received so far will be
-// heard any more, and marks sent before this count for nothing.
-//
-// Errors: none of its own. One thread at a time.
-//
-// Pointers as described at the top.
-int32_t trunkline_playback_ledger_clear(trunkline_playback_ledger *ledger);
 
 // Stores how far playback has come, of which the caller knows `state_size` bytes (`sizeof *state`).
 //

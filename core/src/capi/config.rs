@@ -97,35 +97,35 @@ impl trunkline_config {
     pub(super) unsafe fn read(call: &mut Call, config: *const Self) -> Result<Config, Code> {
         // SAFETY: the caller's contract is the same.
         let from = unsafe { call.options(config, Self::recommended()) }?;
-        let mut config = Config::default();
-        config.model_audio = match from.model_audio {
-            TRUNKLINE_MODEL_AUDIO_PCM24K => ModelAudio::Pcm24k,
-            TRUNKLINE_MODEL_AUDIO_MULAW => ModelAudio::Mulaw,
-            _ => return Err(Code(TRUNKLINE_ERR_ARGUMENT)),
-        };
-        config.barge_in = match from.barge_in {
-            TRUNKLINE_BARGE_IN_NEVER => BargeIn::Never,
-            TRUNKLINE_BARGE_IN_ON_SPEECH => BargeIn::OnSpeech,
-            TRUNKLINE_BARGE_IN_AFTER_SPEECH => {
-                BargeIn::AfterSpeech(Duration::from_micros(from.barge_in_speech_us))
-            }
-            TRUNKLINE_BARGE_IN_ON_TRANSCRIPT => BargeIn::OnTranscript,
-            _ => return Err(Code(TRUNKLINE_ERR_ARGUMENT)),
-        };
-        config.lead = Duration::from_micros(from.lead_us);
-        config.mark_interval = Duration::from_micros(from.mark_interval_us);
-        config.downlink_capacity = Duration::from_micros(from.downlink_capacity_us);
-        config.uplink_capacity = Duration::from_micros(from.uplink_capacity_us);
-        config.text_capacity = from.text_capacity_bytes;
-        config.max_gap = Duration::from_micros(from.max_gap_us);
-        config.stall_timeout = Duration::from_micros(from.stall_timeout_us);
-        config.max_twilio_len = from.max_twilio_bytes;
-        config.max_openai_len = from.max_openai_bytes;
-        config.voice_detection = flag(from.voice_detection)?;
         if from.reserved != 0 {
             return Err(Code(TRUNKLINE_ERR_ARGUMENT));
         }
-        Ok(config)
+        Ok(Config {
+            model_audio: match from.model_audio {
+                TRUNKLINE_MODEL_AUDIO_PCM24K => ModelAudio::Pcm24k,
+                TRUNKLINE_MODEL_AUDIO_MULAW => ModelAudio::Mulaw,
+                _ => return Err(Code(TRUNKLINE_ERR_ARGUMENT)),
+            },
+            lead: Duration::from_micros(from.lead_us),
+            mark_interval: Duration::from_micros(from.mark_interval_us),
+            downlink_capacity: Duration::from_micros(from.downlink_capacity_us),
+            uplink_capacity: Duration::from_micros(from.uplink_capacity_us),
+            text_capacity: from.text_capacity_bytes,
+            max_gap: Duration::from_micros(from.max_gap_us),
+            stall_timeout: Duration::from_micros(from.stall_timeout_us),
+            max_twilio_len: from.max_twilio_bytes,
+            max_openai_len: from.max_openai_bytes,
+            barge_in: match from.barge_in {
+                TRUNKLINE_BARGE_IN_NEVER => BargeIn::Never,
+                TRUNKLINE_BARGE_IN_ON_SPEECH => BargeIn::OnSpeech,
+                TRUNKLINE_BARGE_IN_AFTER_SPEECH => {
+                    BargeIn::AfterSpeech(Duration::from_micros(from.barge_in_speech_us))
+                }
+                TRUNKLINE_BARGE_IN_ON_TRANSCRIPT => BargeIn::OnTranscript,
+                _ => return Err(Code(TRUNKLINE_ERR_ARGUMENT)),
+            },
+            voice_detection: flag(from.voice_detection)?,
+        })
     }
 }
 

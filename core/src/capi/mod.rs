@@ -31,8 +31,9 @@
 //! machine's byte order. Times ending in `_us` are microseconds; a `now_us` counts from any fixed
 //! point and never goes back.
 //!
-//! Structs that are filled in or read begin with their size or are followed by it, so that later
-//! versions can append members. Reserved values of 0 are defaults.
+//! Structs that are read begin with their size, those that are filled in are followed by it, so that a
+//! later library, whose structs may have more members, works with a program of today. Members called
+//! `reserved` are 0.
 #![allow(
     unsafe_code,
     reason = "pointers come from C; every one goes through `ffi`"
@@ -40,6 +41,7 @@
 #![allow(non_camel_case_types, reason = "the names are those of the C header")]
 
 mod bridge;
+mod bridge_poll;
 mod config;
 mod error;
 mod ffi;
@@ -50,6 +52,7 @@ mod openai_read;
 mod openai_write;
 mod output;
 mod playback;
+mod playback_read;
 mod resample;
 mod session;
 mod stats;
@@ -58,6 +61,7 @@ mod twilio;
 use core::ffi::c_char;
 
 pub use bridge::*;
+pub use bridge_poll::*;
 pub use config::*;
 pub use error::*;
 pub use g711::*;
@@ -67,6 +71,7 @@ pub use openai_read::*;
 pub use openai_write::*;
 pub use output::*;
 pub use playback::*;
+pub use playback_read::*;
 pub use resample::*;
 pub use session::*;
 pub use stats::*;

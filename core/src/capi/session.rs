@@ -115,52 +115,35 @@ impl trunkline_session {
     ) -> Result<SessionUpdate<'a>, Code> {
         // SAFETY: the caller's contract is the same.
         let from = unsafe { call.options(session, Self::DEFAULT) }?;
-        let [
+        // SAFETY: the caller's contract is the same.
+        let mut text = |text| unsafe { call.optional_text(text) };
+        let instructions = text(from.instructions)?;
+        let voice = text(from.voice)?;
+        let transcription_model = text(from.transcription_model)?;
+        let transcription_language = text(from.transcription_language)?;
+        let transcription_prompt = text(from.transcription_prompt)?;
+        let tools = text(from.tools)?;
+        let tool_choice = text(from.tool_choice)?;
+        let extra = text(from.extra)?;
+        let json = |text: Option<&'a str>| text.map(RawJson::new).transpose();
+        Ok(SessionUpdate {
             instructions,
             voice,
+            speed: (from.speed != 0.0).then_some(from.speed),
             transcription_model,
             transcription_language,
             transcription_prompt,
-            tools,
-            tool_choice,
-            extra,
-        ] = {
-            let mut texts = [None; 8];
-            let given = [
-                from.instructions,
-                from.voice,
-                from.transcription_model,
-                from.transcription_language,
-                from.transcription_prompt,
-                from.tools,
-                from.tool_choice,
-                from.extra,
-            ];
-            for (slot, text) in texts.iter_mut().zip(given) {
-                // SAFETY: the caller's contract is the same.
-                *slot = unsafe { call.optional_text(text) }?;
-            }
-            texts
-        };
-        let json = |text: Option<&'a str>| text.map(RawJson::new).transpose();
-        let mut session = SessionUpdate::default();
-        session.instructions = instructions;
-        session.voice = voice;
-        session.speed = (from.speed != 0.0).then_some(from.speed);
-        session.transcription_model = transcription_model;
-        session.transcription_language = transcription_language;
-        session.transcription_prompt = transcription_prompt;
-        session.noise_reduction = match from.noise_reduction {
-            TRUNKLINE_NOISE_REDUCTION_DEFAULT => None,
-            TRUNKLINE_NOISE_REDUCTION_NEAR_FIELD => Some(NoiseReduction::NearField),
-            TRUNKLINE_NOISE_REDUCTION_FAR_FIELD => Some(NoiseReduction::FarField),
-            _ => return Err(Code(TRUNKLINE_ERR_ARGUMENT)),
-        };
-        session.turn_detection = from.turns()?;
-        session.tools = json(tools)?;
-        session.tool_choice = json(tool_choice)?;
-        session.extra = json(extra)?;
-        Ok(session)
+            noise_reduction: match from.noise_reduction {
+                TRUNKLINE_NOISE_REDUCTION_DEFAULT => None,
+                TRUNKLINE_NOISE_REDUCTION_NEAR_FIELD => Some(NoiseReduction::NearField),
+                TRUNKLINE_NOISE_REDUCTION_FAR_FIELD => Some(NoiseReduction::FarField),
+                _ => return Err(Code(TRUNKLINE_ERR_ARGUMENT)),
+            },
+            turn_detection: from.turns()?,
+            tools: json(tools)?,
+            tool_choice: json(tool_choice)?,
+            extra: json(extra)?,
+        })
     }
 
     fn turns(&self) -> Result<TurnDetection, Code> {

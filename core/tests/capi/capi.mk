@@ -1,6 +1,6 @@
 # The C interface: its header, its tests, its installation. Included by the Makefile at the top.
 
-.PHONY: header install test-c test-install c-library
+.PHONY: header install test-c test-install c-library c-size
 
 CC ?= cc
 CXX ?= c++
@@ -31,6 +31,14 @@ c-library:
 	$(call heading,C: library)
 	@$(CARGO) rustc -p trunkline --lib --release --features capi --locked \
 		--crate-type cdylib,staticlib
+
+# What the README says of them.
+c-size: c-library
+	@mkdir -p $(C_OUT)
+	@for library in libtrunkline.so libtrunkline.a; do \
+		strip --strip-unneeded -o $(C_OUT)/$$library target/release/$$library; \
+		stat -c '%s bytes %n' target/release/$$library $(C_OUT)/$$library; \
+	done
 
 test-c: c-library $(C_VENV)/.installed
 	$(call heading,C: header)

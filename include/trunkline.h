@@ -35,7 +35,6 @@
 // later library, whose structs may have more members, works with a program of today. Members called
 // `reserved` are 0.
 
-
 #ifndef TRUNKLINE_H
 #define TRUNKLINE_H
 

@@ -57,7 +57,7 @@ fn generate() -> String {
         format!("// Of this header; the library that is linked has `trunkline_version`.\n#define TRUNKLINE_VERSION_{part} {number}\n")
     });
     let mut config = Config::from_file(core_dir().join("cbindgen.toml")).unwrap();
-    config.header = Some(docs);
+    config.header = Some(docs.trim_end().to_owned());
     config.after_includes = Some(format!("\n{}", version.concat()));
     let mut header = Vec::new();
     let source = core_dir().join("src/capi/mod.rs");

@@ -298,7 +298,6 @@ def program() -> str:
         tests.append(name)
         arguments = ", ".join(f"a->{param.name}" for param in function.params)
         members = "".join(f"    {param.ctype} {param.name};\n" for param in function.params)
-        free = function.object
         out.append(f"typedef struct {{\n{members}}} {name}_args;")
         out.append(f"static int32_t call_{name}({name}_args *a) {{ return {name}({arguments}); }}")
         setup = "\n    ".join(line for param in function.params for line in good(function, param))
@@ -307,25 +306,20 @@ def program() -> str:
         out.append(f"    {{ {name}_args a = good_{name}(); expect(\"{name}: good\", call_{name}(&a), TRUNKLINE_OK);")
         if function.name.endswith("_new"):
             out.append(f"    {name.removesuffix('_new')}_free(*a.out);")
-        out.append(f"    {done(free)} }}")
+        out.append(f"    {done(function.object)} }}")
+        makes = name.endswith("_new")
         written = "b.written" if function.has("written") else "NULL"
         for what, change, code in cases(function):
             check = f'expect("{name}: {what}", rc, {code});' if code else f'any("{name}: {what}", rc, {written});'
-            is_made = "if (rc == TRUNKLINE_OK) " + f"{name.removesuffix('_new')}_free(*a.out);" if name.endswith("_new") else ""
+            is_made = f"if (rc == TRUNKLINE_OK) {name.removesuffix('_new')}_free(*a.out);" if makes else ""
             out.append(
                 f"    {{ {name}_args a = good_{name}(); const {name}_args b = a; (void)b; {change}"
-                f" int32_t rc = call_{name}(&a); {check} {is_made} {done(free).replace('a.', 'b.')} }}"
+                f" int32_t rc = call_{name}(&a); {check} {is_made} {done(function.object).replace('a.', 'b.')} }}"
             )
         if function.has("written"):
-            buffer = next(param for param in function.params if param.kind == "output")
-            out.append(
-                f"    {{ {name}_args a = good_{name}(); a.{buffer.name}_len = 0; int32_t rc = call_{name}(&a);"
-                f" expect_but(\"{name}: {buffer.name} is too short\", rc, TRUNKLINE_ERR_BUFFER_TOO_SHORT, a.written);"
-                f" size_t needed = *a.written; a.{buffer.name}_len = needed - 1;"
-                f" expect_but(\"{name}: {buffer.name} is one short\", call_{name}(&a), TRUNKLINE_ERR_BUFFER_TOO_SHORT, a.written);"
-                f" a.{buffer.name}_len = needed; expect(\"{name}: {buffer.name} as asked\", call_{name}(&a), TRUNKLINE_OK);"
-                f" if (*a.written != needed) fail(\"{name}: another length than asked for\"); {done(free)} }}"
-            )
+            buffer = next(param.name for param in function.params if param.kind == "output")
+            ending = done(function.object)
+            out.append("    " + TOO_SHORT.format(name=name, buffer=buffer, done=ending))
         out.append("}\n")
     calls = "\n".join(f"    test_{name}();" for name in tests)
     frees = "\n".join(f"    {name}_free(NULL);" for name in sorted(OPAQUE))
@@ -524,6 +518,23 @@ static TYPE *make_TYPE(void)
     return object;
 }
 """
+
+TOO_SHORT = """{{
+        {name}_args a = good_{name}();
+        size_t needed;
+        a.{buffer}_len = 0;
+        expect_but("{name}: {buffer} is too short", call_{name}(&a), TRUNKLINE_ERR_BUFFER_TOO_SHORT,
+                   a.written);
+        needed = *a.written;
+        a.{buffer}_len = needed - 1;
+        expect_but("{name}: {buffer} is one short", call_{name}(&a), TRUNKLINE_ERR_BUFFER_TOO_SHORT,
+                   a.written);
+        a.{buffer}_len = needed;
+        expect("{name}: {buffer} as asked", call_{name}(&a), TRUNKLINE_OK);
+        if (*a.written != needed)
+            fail("{name}: another length than asked for");
+        {done}
+    }}"""
 
 EPILOGUE = r"""
 int main(void)

@@ -417,7 +417,10 @@ class Examples(unittest.TestCase):
     def test_bridge_joins_the_recorded_call_and_cuts_at_what_was_heard(self):
         recording = ROOT / "examples" / "c" / "call.txt"
         lines = self.run_example("bridge", recording).splitlines()
-        sent = {peer: [json.loads(one.split(" ", 1)[1]) for one in lines if one.startswith(peer)] for peer in ("twilio", "openai")}
+        sent = {
+            peer: [json.loads(one.split(" ", 1)[1]) for one in lines if one.startswith(peer)]
+            for peer in ("twilio", "openai")
+        }
         events = [line for line in lines if line.startswith("event")]
         came = [line.split(" ", 2) for line in recording.read_text().splitlines()]
 
@@ -432,7 +435,8 @@ class Examples(unittest.TestCase):
         received = sum(len(base64.b64decode(delta)) for delta in deltas) // 6
         self.assertLessEqual(abs(sum(map(len, media)) - received), 20)
         last = [one for one in sent["twilio"][: clears[-1]] if one["event"] == "mark"]
-        echoed = {json.loads(frame)["mark"]["name"] for _, peer, frame in came if peer == "twilio" and '"mark"' in frame}
+        echoes = [json.loads(frame) for _, peer, frame in came if peer == "twilio" and '"mark"' in frame]
+        echoed = {one["mark"]["name"] for one in echoes}
         self.assertLessEqual({one["mark"]["name"] for one in last}, echoed)
 
         (truncate,) = [one for one in sent["openai"] if one["type"] == "conversation.item.truncate"]

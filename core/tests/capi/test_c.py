@@ -387,6 +387,51 @@ class Objects(unittest.TestCase):
         self.assertEqual(ffi.buffer(memory + size, 64)[:], bytes(32) + b"\xa5" * 32)
 
 
+    def test_no_settings_and_no_times_make_a_bridge_panic(self):
+        rng = random.Random(3)
+        edges = [0, 1, 20_000, 2**31, 2**32, 2**53, 2**63, 2**64 - 1]
+        lines = [(DATA / name).read_bytes().splitlines() for name in ("twilio-from.jsonl", "openai-ga-server.jsonl")]
+        config, session = ffi.new("trunkline_config *"), ffi.new("trunkline_session *")
+        size, kept = ffi.sizeof("trunkline_output"), ffi.new("trunkline_output *")
+        buf, count, time = ffi.new("char[200000]"), ffi.new("size_t *"), ffi.new("uint64_t *")
+        check(lib.trunkline_session_default(session, ffi.sizeof("trunkline_session")))
+        codes = set()
+        for _ in range(100):
+            check(lib.trunkline_config_default(config, ffi.sizeof("trunkline_config")))
+            config.barge_in, config.model_audio = rng.randrange(4), rng.randrange(2)
+            config.voice_detection = rng.randrange(2)
+            for member in ("lead", "mark_interval", "uplink_capacity", "max_gap", "stall_timeout", "barge_in_speech"):
+                if rng.random() < 0.5:
+                    setattr(config, f"{member}_us", rng.choice(edges))
+            bridge = new(lib.trunkline_bridge_new, "trunkline_bridge", config)
+            for _ in range(100):
+                now_us = rng.choice([*edges, rng.randrange(2**40)])
+                twilio, openai = map(rng.choice, lines)
+                codes.add(
+                    rng.choice(
+                        [
+                            lambda: lib.trunkline_bridge_handle_twilio(bridge, now_us, twilio, len(twilio)),
+                            lambda: lib.trunkline_bridge_handle_openai(bridge, now_us, openai, len(openai)),
+                            lambda: lib.trunkline_bridge_handle_timeout(bridge, now_us),
+                            lambda: lib.trunkline_bridge_handle_openai_closed(bridge, now_us),
+                            lambda: lib.trunkline_bridge_update_session(bridge, session),
+                            lambda: lib.trunkline_bridge_interrupt(bridge, now_us),
+                            lambda: lib.trunkline_bridge_mark(bridge, b"m", 1),
+                            lambda: lib.trunkline_bridge_create_response(bridge, ffi.NULL, 0),
+                            lambda: lib.trunkline_bridge_queued_at_carrier(bridge, now_us, time),
+                            lambda: lib.trunkline_bridge_poll_timeout(bridge, time),
+                        ]
+                    )()
+                )
+                for _ in range(200):
+                    codes.add(lib.trunkline_bridge_poll_output(bridge, buf, 200_000, kept, size, count))
+                    if kept.kind == lib.TRUNKLINE_OUTPUT_NONE:
+                        break
+        self.assertNotIn(lib.TRUNKLINE_ERR_PANIC, codes)
+        self.assertIn(lib.TRUNKLINE_OK, codes)
+        self.assertIn(lib.TRUNKLINE_ERR_INVALID_FIELD, codes)
+
+
 class Examples(unittest.TestCase):
     def run_example(self, *arguments: object) -> str:
         program, *rest = map(str, arguments)

@@ -15,8 +15,9 @@ C_FLAGS := -std=c99 $(C_WARNINGS) -g -O1 -Iinclude
 C_LINK := -Ltarget/release -Wl,-rpath,$(CURDIR)/target/release -ltrunkline -pthread
 C_SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all
 C_VALGRIND := valgrind --quiet --leak-check=full --show-leak-kinds=all --error-exitcode=1
-C_ALLOCATOR := malloc calloc realloc free posix_memalign aligned_alloc
 comma := ,
+C_COUNTED := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc free posix_memalign aligned_alloc) \
+	target/release/libtrunkline.a -pthread -ldl -lm
 
 # What cargo-c is for: a soname, links to it, and trunkline.pc.
 CARGO_C := 0.10.24
@@ -67,9 +68,11 @@ test-c: c-library $(C_VENV)/.installed
 	@$(CC) $(C_FLAGS) $(C_TESTS)/threads.c $(C_LINK) -o $(C_OUT)/threads
 	@$(C_OUT)/threads
 	@$(C_VALGRIND) $(C_OUT)/threads
-	@$(CC) $(C_FLAGS) $(addprefix -Wl$(comma)--wrap=,$(C_ALLOCATOR)) $(C_TESTS)/no_alloc.c \
-		target/release/libtrunkline.a -pthread -ldl -lm -o $(C_OUT)/no_alloc
-	@$(C_OUT)/no_alloc
+	@for program in $(C_OUT)/misuse.c $(C_TESTS)/no_alloc.c; do \
+		$(CC) $(C_FLAGS) -DCOUNTED $$program $(C_TESTS)/counted.c $(C_COUNTED) \
+			-o $(C_OUT)/counted; \
+		$(C_OUT)/counted; \
+	done
 	@$(CARGO) rustc --quiet -p trunkline --lib --all-features --locked --crate-type cdylib
 	@$(CC) $(C_FLAGS) $(C_TESTS)/panic.c -Ltarget/debug -Wl,-rpath,$(CURDIR)/target/debug \
 		-ltrunkline -o $(C_OUT)/panic

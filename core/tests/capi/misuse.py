@@ -7,7 +7,7 @@ of every other argument, every length as 0, 1, 7 and more than memory holds, eve
 size, every text as something else than UTF-8, every choice as one that does not exist, every output
 as too short and then as long as was asked for. A function of a kind that this program does not know
 how to call rightly makes it fail, so none is forgotten: each must first succeed with good arguments.
-Outputs must be untouched wherever a call fails.
+Outputs must be untouched wherever a call fails. Linked with counted.c, none may allocate but `_new`.
 """
 
 import re
@@ -299,7 +299,7 @@ def program() -> str:
         arguments = ", ".join(f"a->{param.name}" for param in function.params)
         members = "".join(f"    {param.ctype} {param.name};\n" for param in function.params)
         out.append(f"typedef struct {{\n{members}}} {name}_args;")
-        out.append(f"static int32_t call_{name}({name}_args *a) {{ return {name}({arguments}); }}")
+        out.append(CALL.format(name=name, arguments=arguments, most=int(name.endswith("_new"))))
         setup = "\n    ".join(line for param in function.params for line in good(function, param))
         out.append(f"static {name}_args good_{name}(void) {{\n    {name}_args a;\n    {setup}\n    return a;\n}}")
         out.append(f"static void test_{name}(void) {{")
@@ -355,6 +355,14 @@ typedef struct {
 static region regions[32];
 static size_t region_count;
 static unsigned long checks, failures;
+
+/* Where nobody counts it stays 0. */
+#ifdef COUNTED
+extern unsigned long allocations;
+#else
+static unsigned long allocations;
+#endif
+
 static trunkline_config config;
 
 static void fail(const char *what)
@@ -518,6 +526,15 @@ static TYPE *make_TYPE(void)
     return object;
 }
 """
+
+CALL = """static int32_t call_{name}({name}_args *a)
+{{
+    unsigned long before = allocations;
+    int32_t rc = {name}({arguments});
+    if (allocations - before > {most})
+        fail("{name}: allocates");
+    return rc;
+}}"""
 
 TOO_SHORT = """{{
         {name}_args a = good_{name}();

@@ -82,6 +82,7 @@ test: test-fmt test-clippy test-docs test-features test-rust test-benches test-i
 		$(LOGS)/fuzz.log
 	@echo "Official packages: $$(tail -n 1 $(LOGS)/official.log)"
 	@echo "Python: $$(tail -n 1 $(LOGS)/python.log)"
+	@echo "C: $$(grep -hE '^(misuse|Ran) ?' $(LOGS)/c.log | paste -sd ';')"
 
 test-fmt:
 	$(call heading,format)
@@ -102,7 +103,7 @@ test-docs:
 # no_std build.
 test-features:
 	$(call heading,feature combinations of the core)
-	@for features in '' alloc std any-rate internal alloc,internal std,internal; do \
+	@for features in '' alloc std any-rate capi internal alloc,internal std,internal; do \
 		echo "-- features: $${features:-none (no_std)}"; \
 		RUSTFLAGS='-D warnings' CARGO_TARGET_DIR=target/features \
 			$(CARGO) check -p trunkline --no-default-features --features "$$features" --locked; \
@@ -343,3 +344,5 @@ lint: test-fmt test-clippy test-docs
 deny:
 	@$(CARGO) deny --version || { echo 'cargo install --locked cargo-deny'; exit 1; }
 	@$(CARGO) deny --all-features --locked check --config .deny.toml licenses bans sources
+
+include core/tests/capi/capi.mk

@@ -59,6 +59,7 @@
 //! | `std` | yes | choice of the instruction set at run time; implies `alloc` |
 //! | `alloc` | yes | [`Bridge::new`], which makes its own storage |
 //! | `any-rate` | no | `resample::AnyRate` between any two rates, through `rubato` |
+//! | `capi` | no | `capi`: the functions of `include/trunkline.h`, for C |
 //! | `internal` | no | for this workspace's tests and benches; no promises |
 //!
 //! Without any of them the crate is `no_std`, needs no allocator, and a bridge lives in storage that
@@ -79,6 +80,8 @@ extern crate alloc;
 
 pub mod base64;
 pub mod bridge;
+#[cfg(feature = "capi")]
+pub mod capi;
 pub mod conceal;
 pub mod dialect;
 pub mod flight;

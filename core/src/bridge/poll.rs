@@ -15,7 +15,7 @@ use crate::{
     Error,
     dialect::{Carrier, CarrierCommand, Model, ModelCommand},
     id::{Ascii, Id},
-    simd::text::ascii,
+    simd::{Aligned, text::ascii},
 };
 
 impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
@@ -120,8 +120,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, C: Carrier, D: Model> Bridge<M, C, D> {
             ModelAudio::Pcm24k => {
                 // The resampler must not run ahead of an output that does not fit.
                 checked(buf, self.model.max_append_len(2 * 3 * caller.len()))?;
-                let mut pcm = [[0; 3]; N];
-                let pcm = self.uplink.upsample(caller, &mut pcm)?;
+                let Aligned(pcm) = &mut Aligned([[0; 3]; N]);
+                let pcm = self.uplink.upsample(caller, pcm)?;
                 self.model.write(ModelCommand::AppendPcm16(pcm), buf)?
             }
         };

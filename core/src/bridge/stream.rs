@@ -1,6 +1,6 @@
 //! base64 of any length, through a buffer of fixed length.
 
-use crate::{Error, JsonStr, base64::Decoder};
+use crate::{Error, JsonStr, base64::Decoder, simd::Aligned};
 
 /// Decodes `audio` piece by piece and hands each piece's bytes, at most [`CHUNK_BYTES`], to `each`.
 ///
@@ -11,10 +11,10 @@ pub(super) fn for_each_chunk(
     audio: JsonStr<'_>,
     mut each: impl FnMut(&[u8]),
 ) -> Result<(), Error> {
-    // Aligned, so that what is 16-bit samples can be taken for such where it is.
-    let mut bytes = [0_i16; CHUNK_BYTES.div_ceil(2)];
+    // Of numbers, so that what is 16-bit samples can be taken for such where it is.
+    let Aligned(bytes) = &mut Aligned([0_i16; CHUNK_BYTES.div_ceil(2)]);
     let mut decode = |offset: usize, chars: &[u8]| {
-        let bytes = bytemuck::must_cast_slice_mut(&mut bytes);
+        let bytes = bytemuck::must_cast_slice_mut(bytes);
         let count = decoder.decode(chars, bytes).map_err(|error| match error {
             Error::InvalidBase64 { offset: at } => Error::InvalidBase64 {
                 offset: offset + at,

@@ -21,6 +21,7 @@ use crate::{
     g711::mulaw,
     jitter::cut_anyway,
     playback::{duration_to_samples, samples_to_duration},
+    simd::Aligned,
 };
 
 /// The caller's voice between the carrier and the model, as μ-law.
@@ -162,7 +163,7 @@ impl Uplink {
         caller: &[u8],
         dst: &'d mut [[i16; 3]; N],
     ) -> Result<&'d [i16], Error> {
-        let mut pcm = [0; N];
+        let Aligned(pcm) = &mut Aligned([0; N]);
         let pcm = &mut pcm[..caller.len()];
         let dst = dst.as_flattened_mut();
         mulaw::decode(caller, pcm)?;

@@ -69,7 +69,7 @@ demo:
 
 # Cheap checks first: a wrong format should not cost a quarter of an hour.
 test: test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions \
-		test-fuzz test-official test-python test-sdist
+		test-fuzz test-official test-python test-sdist test-c test-install
 	$(call heading,summary)
 	@awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8; binaries++ } \
 		END { printf "Rust: %d passed, %d failed, %d ignored in %d test binaries\n", \

@@ -618,7 +618,7 @@ export interface Socket {
   readonly readyState: number
   readonly bufferedAmount: number
   send(text: string): void
-  close(): void
+  close(code?: number): void
   terminate(): void
   on(name: string, listener: (...args: any[]) => void): unknown
   off(name: string, listener: (...args: any[]) => void): unknown

@@ -6,6 +6,9 @@ const { Bridge } = require('./bridge.cjs')
 const MAX_UNSENT_TWILIO = 128 * 1024
 const MAX_UNSENT_OPENAI = 384 * 1024
 
+/** A close frame without a code is a warning at Twilio (31921). */
+const NORMAL = 1000
+
 const CONNECTING = 0
 const OPEN = 1
 
@@ -139,14 +142,14 @@ class Attachment {
     const waitsHere = this.#bridge.stats().depthSamples / 8
     const ms = waitsHere + this.#bridge.queuedAtCarrierMs()
     if (ms > 0) this.#playOutTimer = setTimeout(() => this.#playOut(), Math.ceil(ms))
-    else this.#twilio.close()
+    else this.#twilio.close(NORMAL)
   }
 
   #end() {
     const [twilio, openai] = [this.#twilio, this.#openai]
     this.detach()
-    twilio.close()
-    openai.close()
+    twilio.close(NORMAL)
+    openai.close(NORMAL)
   }
 
   /** One timer, which is left alone while what is due is due no sooner. */

@@ -9,6 +9,22 @@ type HeardPart = import('./main').HeardPart
 type UnheardPart = import('./main').UnheardPart
 type TwilioMessage = object
 type OpenAiMessage = object
+
+/** What `src/hot.rs` exports. */
+export declare function mulawDecodeInto(src: Uint8Array, dst: Int16Array | Uint8Array): void
+export declare function mulawEncodeInto(src: Int16Array | Uint8Array, dst: Uint8Array, variant: number): void
+export declare function alawDecodeInto(src: Uint8Array, dst: Int16Array | Uint8Array): void
+export declare function alawEncodeInto(src: Int16Array | Uint8Array, dst: Uint8Array, variant: number): void
+export declare function resamplerProcessInto(
+  handle: Handle,
+  src: Int16Array | Uint8Array,
+  dst: Int16Array | Uint8Array,
+): number
+export declare function bridgeHandleTwilio(handle: Handle, message: string | Uint8Array, now: number): Outputs
+export declare function bridgeHandleOpenAi(handle: Handle, message: string | Uint8Array, now: number): Outputs
+export declare function bridgeHandleTimeout(handle: Handle, now: number): Outputs
+/** When `bridgeHandleTimeout` is to be called next, on the clock of `now`; -1 for never. */
+export declare function bridgePollTimeout(handle: Handle): number
 /**
  * Which binding artifact the generated loader actually loaded: `'native'` for
  * a native addon, otherwise the `platformArchABI` of the WASI flavor. Every
@@ -72,28 +88,16 @@ export interface TurnDetectionOptions {
   interruptResponse?: boolean
 }
 
-export declare namespace alaw {
-  /** Decodes A-law to 16-bit samples, one for each byte. */
-  export function decodeInto(src: Uint8Array, dst: Int16Array | Uint8Array): void
-  /** Encodes 16-bit samples as A-law; `variant` is the index of `itu` or `alawmulaw`. */
-  export function encodeInto(src: Int16Array | Uint8Array, dst: Uint8Array, variant: number): void
-}
-
 export declare namespace bridge {
   export function create(options?: BridgeOptions): Handle
   export function createResponse(handle: Handle, response?: string): void
   /** What commands have given rise to. */
   export function drain(handle: Handle): Outputs
-  export function handleOpenAi(handle: Handle, message: string | Uint8Array, now: number): Outputs
   export function handleOpenAiClosed(handle: Handle, now: number): Outputs
-  export function handleTimeout(handle: Handle, now: number): Outputs
-  export function handleTwilio(handle: Handle, message: string | Uint8Array, now: number): Outputs
   export function handleTwilioClosed(handle: Handle, now: number): Outputs
   export function interrupt(handle: Handle, now: number): void
   export function isClosed(handle: Handle): boolean
   export function mark(handle: Handle, name: string): void
-  /** When `handleTimeout` is to be called next, on the clock of `now`; -1 for never. */
-  export function pollTimeout(handle: Handle): number
   export function queuedAtCarrier(handle: Handle, now: number): number
   /** Throws what an input before the last one's outputs are drained throws. */
   export function refuseInput(): never
@@ -178,13 +182,6 @@ export declare namespace ledger {
   export function unmarkedSamples(handle: Handle): number
 }
 
-export declare namespace mulaw {
-  /** Decodes μ-law to 16-bit samples, one for each byte. */
-  export function decodeInto(src: Uint8Array, dst: Int16Array | Uint8Array): void
-  /** Encodes 16-bit samples as μ-law; `variant` is the index of `itu`, `sun` or `audioop`. */
-  export function encodeInto(src: Int16Array | Uint8Array, dst: Uint8Array, variant: number): void
-}
-
 export declare namespace openai {
   /** Writes `input_audio_buffer.append` of G.711 bytes. */
   export function appendG711(audio: Uint8Array): string
@@ -231,11 +228,6 @@ export declare namespace resampler {
   export function outputLen(handle: Handle, samples: number): number
   /** Takes all of `samples` and returns a new array of as many as are due. */
   export function process(handle: Handle, samples: Int16Array | Uint8Array): Int16Array
-  /**
-   * Takes all of `src` and writes as many samples as are due to the start of `dst`; returns how
-   * many.
-   */
-  export function processInto(handle: Handle, src: Int16Array | Uint8Array, dst: Int16Array | Uint8Array): number
   /** Forgets all input. */
   export function reset(handle: Handle): void
   /** Rate of the output in Hz. */

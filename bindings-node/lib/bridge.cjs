@@ -1,6 +1,12 @@
 'use strict'
 
-const { bridge: native } = require('./native.cjs')
+const {
+  bridge: native,
+  bridgeHandleTwilio,
+  bridgeHandleOpenAi,
+  bridgeHandleTimeout,
+  bridgePollTimeout,
+} = require('./native.cjs')
 const { toJson, toNativeSession, toParameters } = require('./json.cjs')
 
 const TYPES = ['ToTwilio', 'ToOpenAi', 'Event']
@@ -29,16 +35,16 @@ class Bridge {
 
   handleTwilio(message, now = performance.now()) {
     this.#checkDrained()
-    this.#take(native.handleTwilio(this.#handle, message, now), TO_OPENAI)
+    this.#take(bridgeHandleTwilio(this.#handle, message, now), TO_OPENAI)
   }
 
   handleOpenAi(message, now = performance.now()) {
     this.#checkDrained()
-    this.#take(native.handleOpenAi(this.#handle, message, now), TO_TWILIO)
+    this.#take(bridgeHandleOpenAi(this.#handle, message, now), TO_TWILIO)
   }
 
   handleTimeout(now = performance.now()) {
-    this.#take(native.handleTimeout(this.#handle, now), TO_TWILIO)
+    this.#take(bridgeHandleTimeout(this.#handle, now), TO_TWILIO)
   }
 
   handleTwilioClosed(now = performance.now()) {
@@ -84,7 +90,7 @@ class Bridge {
   }
 
   pollTimeout() {
-    const at = native.pollTimeout(this.#handle)
+    const at = bridgePollTimeout(this.#handle)
     return at < 0 ? undefined : at
   }
 

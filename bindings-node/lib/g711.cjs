@@ -3,7 +3,7 @@
 const native = require('./native.cjs')
 
 /** The functions of one law; `variants` are its encoders' names, by their native number. */
-function g711({ decodeInto, encodeInto }, variants, standard) {
+function g711(decodeInto, encodeInto, variants, standard) {
   const codes = Object.fromEntries(variants.map((name, number) => [name, number]))
   const usual = codes[standard]
   const variantOf = (name) => (name === undefined ? usual : (codes[name] ?? -1))
@@ -47,7 +47,12 @@ function lengthOf(array, size = 1) {
 }
 
 module.exports = {
-  mulaw: g711(native.mulaw, ['itu', 'sun', 'audioop'], 'sun'),
-  alaw: g711(native.alaw, ['itu', 'alawmulaw'], 'alawmulaw'),
+  mulaw: g711(
+    native.mulawDecodeInto,
+    native.mulawEncodeInto,
+    ['itu', 'sun', 'audioop'],
+    'sun',
+  ),
+  alaw: g711(native.alawDecodeInto, native.alawEncodeInto, ['itu', 'alawmulaw'], 'alawmulaw'),
   lengthOf,
 }

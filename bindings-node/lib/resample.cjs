@@ -1,6 +1,6 @@
 'use strict'
 
-const { resampler: native } = require('./native.cjs')
+const { resampler: native, resamplerProcessInto } = require('./native.cjs')
 const { lengthOf } = require('./g711.cjs')
 
 class Resampler {
@@ -16,12 +16,12 @@ class Resampler {
 
   process(samples) {
     const out = new Int16Array(native.outputLen(this.#handle, lengthOf(samples, 2)))
-    native.processInto(this.#handle, samples, out)
+    resamplerProcessInto(this.#handle, samples, out)
     return out
   }
 
   processInto(samples, out) {
-    return native.processInto(this.#handle, samples, out)
+    return resamplerProcessInto(this.#handle, samples, out)
   }
 
   outputLength(samples) {

@@ -1,36 +1,28 @@
 //! G.711 into arrays that are there already. `lib/g711.cjs` makes what users see of it.
 
 use napi::bindgen_prelude::*;
-use napi_derive::napi;
 use trunkline::g711::{Variant, alaw, mulaw};
 
-use crate::buffer::{Source, Target};
+use crate::buffer::{Number, Source, Target};
 use crate::error::OrThrow;
 
 /// Decodes μ-law to 16-bit samples, one for each byte.
-#[napi(
-    catch_unwind,
-    namespace = "mulaw",
-    js_name = "decodeInto",
-    ts_args_type = "src: Uint8Array, dst: Int16Array | Uint8Array"
-)]
-pub fn mulaw_decode_into(env: Env, src: Source, mut dst: Target) -> Result<()> {
+pub(crate) fn mulaw_decode_into(env: Env, src: Source, mut dst: Target) -> Result<()> {
     let dst = dst.samples(Some(&src))?;
     mulaw::decode(src.bytes()?, dst).or_throw(env)
 }
 
 /// Encodes 16-bit samples as μ-law; `variant` is the index of `itu`, `sun` or `audioop`.
-#[napi(
-    catch_unwind,
-    namespace = "mulaw",
-    js_name = "encodeInto",
-    ts_args_type = "src: Int16Array | Uint8Array, dst: Uint8Array, variant: number"
-)]
-pub fn mulaw_encode_into(env: Env, src: Source, mut dst: Target, variant: i32) -> Result<()> {
-    let variant = match variant {
-        0 => Variant::Itu,
-        1 => Variant::Sun,
-        2 => Variant::Audioop,
+pub(crate) fn mulaw_encode_into(
+    env: Env,
+    src: Source,
+    mut dst: Target,
+    variant: Number,
+) -> Result<()> {
+    let variant = match variant.0 {
+        0.0 => Variant::Itu,
+        1.0 => Variant::Sun,
+        2.0 => Variant::Audioop,
         _ => return unknown_variant(env),
     };
     let dst = dst.bytes(&src)?;
@@ -38,30 +30,23 @@ pub fn mulaw_encode_into(env: Env, src: Source, mut dst: Target, variant: i32) -
 }
 
 /// Decodes A-law to 16-bit samples, one for each byte.
-#[napi(
-    catch_unwind,
-    namespace = "alaw",
-    js_name = "decodeInto",
-    ts_args_type = "src: Uint8Array, dst: Int16Array | Uint8Array"
-)]
-pub fn alaw_decode_into(env: Env, src: Source, mut dst: Target) -> Result<()> {
+pub(crate) fn alaw_decode_into(env: Env, src: Source, mut dst: Target) -> Result<()> {
     let dst = dst.samples(Some(&src))?;
     alaw::decode(src.bytes()?, dst).or_throw(env)
 }
 
 /// Encodes 16-bit samples as A-law; `variant` is the index of `itu` or `alawmulaw`.
-#[napi(
-    catch_unwind,
-    namespace = "alaw",
-    js_name = "encodeInto",
-    ts_args_type = "src: Int16Array | Uint8Array, dst: Uint8Array, variant: number"
-)]
-pub fn alaw_encode_into(env: Env, src: Source, mut dst: Target, variant: i32) -> Result<()> {
+pub(crate) fn alaw_encode_into(
+    env: Env,
+    src: Source,
+    mut dst: Target,
+    variant: Number,
+) -> Result<()> {
     let dst = dst.bytes(&src)?;
     let src = src.samples()?;
-    match variant {
-        0 => alaw::encode(&src, dst),
-        1 => encode_negated(&src, dst),
+    match variant.0 {
+        0.0 => alaw::encode(&src, dst),
+        1.0 => encode_negated(&src, dst),
         _ => return unknown_variant(env),
     }
     .or_throw(env)

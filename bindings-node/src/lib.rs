@@ -12,6 +12,7 @@ mod buffer;
 mod error;
 mod g711;
 mod handle;
+mod hot;
 mod jitter;
 mod number;
 mod object;
@@ -21,10 +22,16 @@ mod resample;
 mod session;
 mod twilio;
 
+use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
 /// The instruction set that the kernels run on, chosen at run time: `AVX-512`, `AVX2`, `SSE4.2`, `NEON`, …
 #[napi(catch_unwind)]
 pub fn instruction_set() -> &'static str {
     trunkline::instruction_set()
+}
+
+#[napi(module_exports)]
+pub fn register(exports: Object<'_>, env: Env) -> Result<()> {
+    hot::register(env, &exports)
 }

@@ -11,7 +11,7 @@ use crate::error::OrThrow;
 #[inline]
 pub(crate) fn duration(env: Env, name: &'static str, ms: f64) -> Result<Duration> {
     if (0.0..MAX_MS).contains(&ms) {
-        return Ok(Duration::from_nanos((ms * 1e6).round() as u64));
+        return Ok(Duration::from_nanos((ms * 1e6 + 0.5) as u64));
     }
     Err(Core::InvalidField { name }).or_throw(env)
 }

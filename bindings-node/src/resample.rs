@@ -106,13 +106,7 @@ pub fn resampler_process(
 
 /// Takes all of `src` and writes as many samples as are due to the start of `dst`; returns how
 /// many.
-#[napi(
-    catch_unwind,
-    namespace = "resampler",
-    js_name = "processInto",
-    ts_args_type = "handle: Handle, src: Int16Array | Uint8Array, dst: Int16Array | Uint8Array"
-)]
-pub fn resampler_process_into(
+pub(crate) fn process_into(
     env: Env,
     handle: Handle<Resampler>,
     src: Source,

@@ -226,8 +226,6 @@ export declare namespace resampler {
   export function fromHz(handle: Handle): number
   /** Samples that `process` returns for `samples` more. */
   export function outputLen(handle: Handle, samples: number): number
-  /** Takes all of `samples` and returns a new array of as many as are due. */
-  export function process(handle: Handle, samples: Int16Array | Uint8Array): Int16Array
   /** Forgets all input. */
   export function reset(handle: Handle): void
   /** Rate of the output in Hz. */

@@ -50,6 +50,8 @@ export type ErrorCode =
   | 'ERR_CLOSED'
   /** A peer does not read; its socket was closed. */
   | 'ERR_PEER_STALLED'
+  /** Anything else. */
+  | 'ERR_TRUNKLINE'
   /** There is no build for this machine. */
   | 'ERR_UNSUPPORTED_PLATFORM'
 

@@ -81,29 +81,6 @@ pub fn resampler_create(
     Handle::give(env, Resampler { inner }, size)
 }
 
-/// Takes all of `samples` and returns a new array of as many as are due.
-#[napi(
-    catch_unwind,
-    namespace = "resampler",
-    js_name = "process",
-    ts_args_type = "handle: Handle, samples: Int16Array | Uint8Array",
-    ts_return_type = "Int16Array"
-)]
-pub fn resampler_process(
-    env: Env,
-    handle: Handle<Resampler>,
-    samples: Source,
-) -> Result<Unknown<'static>> {
-    let this = &mut *handle.get();
-    let src = samples.samples()?;
-    let len = this.expected(src.len());
-    let inner = &mut this.inner;
-    new_samples(env, len, |dst| {
-        each!(inner, inner => inner.process(&src, dst)).or_throw(env)?;
-        Ok(())
-    })
-}
-
 /// Takes all of `src` and writes as many samples as are due to the start of `dst`; returns how
 /// many.
 pub(crate) fn process_into(

@@ -212,7 +212,7 @@ test-node: node-module
 	$(call heading,Node: tests)
 	@mkdir -p $(LOGS)
 	@$(CARGO) build --locked -p trunkline-simulators
-	@TRUNKLINE_SIM=$(CURDIR)/target/debug/trunkline-sim node --expose-gc --test \
+	@TRUNKLINE_SIM=$(CURDIR)/target/debug/trunkline-sim node --expose-gc --test --test-reporter=tap \
 		bindings-node/test/*.test.mjs examples/node/test/*.test.mjs 2>&1 | tee $(LOGS)/node.log
 
 node-module: bindings-node/node_modules/.package-lock.json examples/node/node_modules/.package-lock.json

@@ -107,7 +107,7 @@ function compile(name, events) {
   writeFileSync(`${folder}${name}.mts`, source)
   const options = ['--strict', '--noEmit', '--skipLibCheck', '--module', 'nodenext', '--target']
   const args = [...options, 'es2022', '--types', 'node', '--ignoreConfig', `${folder}${name}.mts`]
-  return spawnSync(tsc, args, { encoding: 'utf8' })
+  return spawnSync(tsc, args, { cwd: folder, encoding: 'utf8' })
 }
 
 test('every client event of the Bridge is one of the official package', () => {
@@ -145,6 +145,6 @@ test('an event with a member too many, or one of another type, is none', () => {
   ]) {
     const { status, stdout } = compile(name, [wrong])
     assert.notEqual(status, 0)
-    assert.match(stdout, /error TS2/)
+    assert.match(stdout, /error TS2(322|353)/)
   }
 })

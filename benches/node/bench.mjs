@@ -85,51 +85,25 @@ function wholePath() {
   const spoken = Array.from({ length: FRAMES }, (_, at) =>
     deltaMessage(deltas.subarray(3 * at * FRAME, 3 * (at + 1) * FRAME)),
   )
-  // Media time goes on for the Bridge, so that its messages are made ahead, enough for any machine.
   const bridge = new ByBridge(send)
-  let number = 0
-  const next = []
-  const refill = () => {
-    for (let at = 0; at < 200 * FRAMES; at += 1) {
-      next.push(mediaMessage(number, codes[number % FRAMES]))
-      number += 1
-    }
-  }
-  refill()
-  const media = next.slice(0, FRAMES)
-  let at = 0
-  const run = (way) => () => {
-    for (let frame = 0; frame < FRAMES; frame += 1) {
-      way.twilio(media[frame])
-      way.openAi(spoken[frame])
-    }
-  }
-  const bridged = () => {
-    for (let frame = 0; frame < FRAMES; frame += 1) {
-      bridge.twilio(next[at])
-      bridge.openAi(spoken[frame])
-      at += 1
-    }
-    if (at === next.length) throw new Error('out of messages')
-  }
-  // Measured by hand, as messages have to be made between rounds.
+  // Media time goes on, so that messages are made anew for each second.
+  const second = (round) =>
+    codes.map((frame, at) => mediaMessage(FRAMES * round + at, frame))
   const ways = {
-    'trunkline Bridge': bridged,
-    'by hand, speex-resampler q3': run(bySpeex(send)),
-    'by hand, unfiltered': run(byLines(send)),
+    'trunkline Bridge': bridge,
+    'by hand, speex-resampler q3': bySpeex(send),
+    'by hand, unfiltered': byLines(send),
   }
   const least = Object.fromEntries(Object.keys(ways).map((name) => [name, Infinity]))
-  for (let round = 0; round < 150; round += 1) {
+  for (let round = 0; round < 3_000; round += 1) {
     for (const [name, way] of Object.entries(ways)) {
-      const turns = name === 'trunkline Bridge' ? 10 : 1
-      if (next.length - at <= turns * FRAMES) {
-        next.splice(0, at)
-        at = 0
-        refill()
-      }
+      const media = second(round)
       const from = process.hrtime.bigint()
-      for (let turn = 0; turn < turns; turn += 1) way()
-      const ns = Number(process.hrtime.bigint() - from) / (turns * FRAMES)
+      for (let frame = 0; frame < FRAMES; frame += 1) {
+        way.twilio(media[frame])
+        way.openAi(spoken[frame])
+      }
+      const ns = Number(process.hrtime.bigint() - from) / FRAMES
       least[name] = Math.min(least[name], ns)
     }
   }

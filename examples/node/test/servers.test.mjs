@@ -72,9 +72,6 @@ test('the hand-written server works, and is refused a truncation beyond what the
   const [{ truncates, errors: refused }] = sessions
   assert.equal(truncates.some(({ accepted }) => !accepted), true)
   assert.equal(refused.length > 0, true)
-  // Where it is not refused, it says that more was heard than was.
-  const last = truncates.at(-1)
-  assert.ok(last.audio_end_ms > heardMs({ call: record }))
 })
 
 test('the server has no more than 120 lines', () => {

@@ -188,5 +188,5 @@ pub fn resampler_to_hz(handle: Handle<Resampler>) -> u32 {
     each!(&this.inner, inner => inner.to_hz())
 }
 
-/// Bytes of the filter between two rates, more or less.
-const ANY_RATE_SIZE: usize = 256 << 10;
+/// Bytes of the filter between two rates, at most.
+const ANY_RATE_SIZE: usize = 1 << 20;

@@ -83,6 +83,7 @@ test: test-fmt test-clippy test-docs test-features test-rust test-benches test-i
 	@echo "Official packages: $$(tail -n 1 $(LOGS)/official.log)"
 	@echo "Python: $$(tail -n 1 $(LOGS)/python.log)"
 	@echo "C: $$(grep -hE '^(misuse|Ran) ?' $(LOGS)/c.log | paste -sd ';')"
+	@echo "Node: $$(grep '^# pass' $(LOGS)/node.log)"
 
 test-fmt:
 	$(call heading,format)
@@ -213,6 +214,39 @@ test-sdist: $(PYTHON_VENV)/.installed
 	@target/sdist/venv/bin/pip install --quiet --disable-pip-version-check --no-index \
 		target/sdist/trunkline-*.whl
 	@target/sdist/venv/bin/python -m trunkline
+
+# The drift check comes first: what Rust generates is what is committed. Then what is published:
+# packed, and installed where there is nothing else.
+test-node: node-module
+	$(call heading,Node: generated files)
+	@git diff --exit-code -- bindings-node/index.js bindings-node/index.d.ts
+	$(call heading,Node: types)
+	@cd bindings-node && npx --no-install tsc -p test/types \
+		&& npx --no-install tsc -p test/types/tsconfig.agents.json
+	$(call heading,Node: tests)
+	@mkdir -p $(LOGS)
+	@$(CARGO) build --locked -p trunkline-simulators
+	@TRUNKLINE_SIM=$(CURDIR)/target/debug/trunkline-sim node --expose-gc --test --test-reporter=tap \
+		bindings-node/test/*.test.mjs examples/node/test/*.test.mjs 2>&1 | tee $(LOGS)/node.log
+
+node-module: bindings-node/node_modules/.package-lock.json examples/node/node_modules/.package-lock.json
+	$(call heading,Node: module)
+	@bindings-node/scripts/build.sh
+	@cd bindings-node && node -e 'console.log(require("trunkline").instructionSet())'
+
+# target/npm: the package, and one for each platform, the module in that of this machine.
+node-packages: node-module
+	$(call heading,Node: packages)
+	@node bindings-node/scripts/build-npm.mjs target/npm
+
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	$(call heading,Node: packages of $*)
+	@cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+bench-node: node-module benches/node/node_modules/.package-lock.json
+	$(call heading,Node: beside the packages that do the same work)
+	@node --expose-gc benches/node/bench.mjs
 
 $(PYTHON_VENV)/.installed: $(PYTHON_REQUIREMENTS)
 	$(call heading,Python: environment)

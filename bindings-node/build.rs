@@ -1,0 +1,5 @@
+//! What the linker needs to know to leave Node-API to Node.
+
+fn main() {
+    napi_build::setup();
+}

@@ -3,7 +3,8 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .PHONY: deps demo test bench compare listen native cross fmt lint deny \
 	test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions test-fuzz \
-	test-official test-python test-sdist python-wheel instructions-update
+	test-official test-python test-sdist python-wheel bench-python native-python gil-python \
+	test-node node-module node-packages bench-node instructions-update
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -69,7 +70,7 @@ demo:
 
 # Cheap checks first: a wrong format should not cost a quarter of an hour.
 test: test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions \
-		test-fuzz test-official test-python test-sdist test-c test-install
+		test-fuzz test-official test-python test-sdist test-node test-c test-install
 	$(call heading,summary)
 	@awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8; binaries++ } \
 		END { printf "Rust: %d passed, %d failed, %d ignored in %d test binaries\n", \

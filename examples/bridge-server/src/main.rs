@@ -58,6 +58,9 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn serve(app: Arc<App>) -> anyhow::Result<()> {
+    // Before anybody can know that the server is there: until then a signal would end it on the spot.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let listener = TcpListener::bind(app.config.listen).await?;
     app.log.write(
         "listening",
@@ -86,8 +89,6 @@ async fn serve(app: Arc<App>) -> anyhow::Result<()> {
         }
     });
 
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     let mut asked_to_end = async || {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -20,6 +20,7 @@ use tokio_tungstenite::{WebSocketStream, tungstenite::Utf8Bytes};
 use trunkline::{Error, bridge::Output};
 
 use crate::{
+    admission::Admission,
     app::{App, Phase},
     end::{End, MODEL_SILENCE, START_TIMEOUT, TWILIO_SILENCE},
     flight::Recorded,
@@ -62,6 +63,7 @@ struct Call<S> {
     /// until it is taken.
     held: Option<Utf8Bytes>,
     sid: String,
+    admission: Option<Arc<Admission>>,
     /// Notified when Twilio says elsewhere that the call is over.
     over: Arc<Notify>,
     words: Words,
@@ -103,6 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             model: Model::Unasked,
             held: None,
             sid: String::new(),
+            admission: None,
             over: Arc::default(),
             words: Words::default(),
             tool_calls: VecDeque::new(),

@@ -23,6 +23,8 @@ struct Entry {
     at: Instant,
     pass: Option<Pass>,
     farewell: Farewell,
+    /// Twilio will ask for the farewell.
+    is_awaited: bool,
 }
 
 /// What the stream has to show, and what it gets for it.
@@ -88,6 +90,7 @@ impl Admissions {
             at: now,
             pass,
             farewell: Farewell::default(),
+            is_awaited: false,
         };
         by_sid.insert(call_sid.to_owned(), entry);
         Ok(Some(twiml))
@@ -120,10 +123,23 @@ impl Admissions {
         }
     }
 
-    /// The same, as often as it is asked for, and who was called.
+    /// The server has closed the stream of `call_sid`, so that Twilio will ask what comes after it.
+    pub(crate) fn await_farewell(&self, call_sid: &str) {
+        if let Some(entry) = self.lock().get_mut(call_sid) {
+            entry.is_awaited = true;
+        }
+    }
+
+    /// Whether Twilio is still to ask, on any call.
+    pub(crate) fn are_awaited(&self) -> bool {
+        self.lock().values().any(|entry| entry.is_awaited)
+    }
+
+    /// What Twilio is to do, as often as it asks, and who was called.
     pub(crate) fn farewell(&self, call_sid: &str) -> Option<(Farewell, Arc<Admission>)> {
-        let by_sid = self.lock();
-        let entry = by_sid.get(call_sid)?;
+        let mut by_sid = self.lock();
+        let entry = by_sid.get_mut(call_sid)?;
+        entry.is_awaited = false;
         let pass = entry.pass.as_ref()?;
         Some((entry.farewell.clone(), Arc::clone(&pass.admission)))
     }
@@ -262,8 +278,11 @@ mod tests {
         let admissions = Admissions::default();
         let now = Instant::now();
         issue(&admissions, "CA1", now);
+        admissions.await_farewell("CA1");
+        assert!(admissions.are_awaited());
         let told = || admissions.farewell("CA1").map(|(farewell, _)| farewell);
         assert_eq!(told(), Some(Farewell::HangUp));
+        assert!(!admissions.are_awaited());
         let sentence = Farewell::Say("Sorry.".to_owned());
         admissions.set_farewell("CA1", sentence.clone());
         assert_eq!((told(), told()), (Some(sentence.clone()), Some(sentence)));

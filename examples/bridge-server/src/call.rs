@@ -263,6 +263,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             let _ = self.drain();
         }
         self.app.calls.remove(&self.sid, &self.over);
+        if end.leaves_the_caller() {
+            self.app.admissions.await_farewell(&self.sid);
+        }
         let (code, text) = end.close_code();
         let model = async {
             if let Model::Open(peer) = &mut self.model {

@@ -129,6 +129,13 @@ async fn serve(app: Arc<App>) -> anyhow::Result<()> {
     }
     app.phase.send_replace(Phase::Ending);
     let all_closed = timeout(END_TIMEOUT, all_calls_over(&app)).await.is_ok();
+    // Whoever hears nothing after a stream's end tells the caller that an application has failed.
+    let answered = async {
+        while app.admissions.are_awaited() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let _ = timeout(FAREWELL_TIMEOUT, answered).await;
     accept.abort();
     app.log.write("ended", json!({ "all_closed": all_closed }));
     Ok(())
@@ -156,5 +163,7 @@ async fn all_calls_over(app: &App) {
 
 /// For a request's head, so that half-open connections do not pile up.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// For Twilio to ask what comes after the streams that were closed.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 /// For the closing handshakes of all calls.
 const END_TIMEOUT: Duration = Duration::from_secs(5);

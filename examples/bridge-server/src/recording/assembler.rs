@@ -109,7 +109,7 @@ impl Assembler {
         // In larger steps, since it moves the rest.
         if excess >= WINDOW / 8 {
             self.caller.drain(..excess);
-            self.caller.shrink_to(2 * WINDOW);
+            self.caller.shrink_to(WINDOW + WINDOW / 4);
             self.base += excess as i64;
             self.heard.forget(self.base);
         }
@@ -144,7 +144,7 @@ impl Assembler {
             if self.stream_sid.is_none() && is_start {
                 self.stream_sid = Some(sid);
                 // Time stamps count from here; greetings may be sent before the first frame comes.
-                self.clock.passed(now, 0);
+                self.clock.begin(now);
             }
             if self.stream_sid.is_some_and(|known| known != sid) {
                 return;
@@ -196,6 +196,11 @@ impl Assembler {
         let first = (at - self.base) as usize;
         let needed = first + audio.len();
         if needed > self.caller.len() {
+            // Doubled, it would be half of a call's memory.
+            if needed > self.caller.capacity() {
+                let more = needed - self.caller.len();
+                self.caller.reserve_exact(more.max(WINDOW / 8));
+            }
             self.caller.resize(needed, SILENCE);
         }
         self.caller[first..needed].copy_from_slice(audio);

@@ -12,15 +12,27 @@ pub(super) struct CallerClock {
     ahead: Option<(i64, i64)>,
     /// End of the latest frame, and when it came.
     latest: (i64, i64),
+    /// A frame has come.
+    is_set: bool,
 }
 
 impl CallerClock {
+    /// The stream began, as far as is known, when a message left that came at `now`: good enough until the
+    /// first frame comes.
+    pub(super) fn begin(&mut self, now: i64) {
+        if !self.is_set {
+            self.ahead = Some((-now, now));
+            self.latest = (0, now);
+        }
+    }
+
     /// The caller had come to `position` when a message left that came at `now`.
     pub(super) fn passed(&mut self, now: i64, position: i64) {
         let ahead = match self.ahead {
-            Some(_) => (position - now).max(self.position(now) - now),
-            None => position - now,
+            Some(_) if self.is_set => (position - now).max(self.position(now) - now),
+            _ => position - now,
         };
+        self.is_set = true;
         self.ahead = Some((ahead, now));
         if position >= self.latest.0 {
             self.latest = (position, now);
@@ -38,11 +50,11 @@ impl CallerClock {
 
     /// Earliest and latest position of the caller when a message left that came at `now`.
     ///
-    /// If messages are held up together, the frames before this one tell more than the clock: less than a
-    /// frame was said since the last of them, and since that came.
+    /// If messages are held up together, the frames before this one tell more than the clock: half a frame,
+    /// give or take, was said since the last of them, and since that came.
     pub(super) fn bounds(&self, now: i64) -> (i64, i64) {
         let by_clock = self.position(now);
-        let by_frames = self.latest.0 + FRAME as i64 + (now - self.latest.1);
+        let by_frames = self.latest.0 + FRAME as i64 / 2 + (now - self.latest.1);
         (by_clock.min(by_frames), by_clock)
     }
 }
@@ -73,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_held_up_with_the_frames_before_it_left_less_than_a_frame_after_them() {
+    fn a_message_held_up_with_the_frames_before_it_left_right_after_them() {
         let mut clock = CallerClock::default();
         clock.passed(0, 0);
         // 300 ms of frames come at once.
@@ -81,7 +93,7 @@ mod tests {
             clock.passed(2_400 + 1_600, 160 * frame);
         }
         let (earliest, latest) = clock.bounds(4_000);
-        assert_eq!(earliest, 2_400 + 160);
+        assert_eq!(earliest, 2_400 + 80);
         assert!(latest > 3_900, "{latest}");
     }
 }

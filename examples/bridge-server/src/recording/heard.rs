@@ -83,6 +83,11 @@ impl Heard {
         if let Some(run) = self.runs.back_mut()
             && (run.continues_at(start, first) || is_full)
         {
+            // Doubled, it would be half of a call's memory.
+            if run.audio.capacity() - run.audio.len() < mulaw.len() {
+                let more = mulaw.len().max(run.audio.len() / 8);
+                run.audio.reserve_exact(more);
+            }
             run.audio.extend(mulaw);
             run.sent += mulaw.len() as u64;
         } else {

@@ -114,6 +114,11 @@ impl OpenRecording {
         End(self)
     }
 
+    #[cfg(test)]
+    pub(super) fn replace_sink(&mut self, sink: Box<dyn Sink>) {
+        self.sink = Some(sink);
+    }
+
     fn save(&mut self, is_coming: bool) {
         let changed = self.assembler.changed();
         let mut affected = self.renderer.affected(changed, is_coming);

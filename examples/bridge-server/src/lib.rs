@@ -20,6 +20,7 @@ pub mod record;
 pub mod recording;
 mod report;
 mod serve;
+mod setup;
 mod signature;
 pub mod store;
 pub mod time;

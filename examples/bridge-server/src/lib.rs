@@ -6,6 +6,7 @@ mod app;
 mod call;
 mod config;
 mod end;
+pub mod feed;
 mod flight;
 mod http;
 pub mod journal;

@@ -8,6 +8,7 @@ mod call;
 mod config;
 mod directory;
 mod end;
+pub mod feed;
 mod flight;
 mod http;
 pub mod journal;

@@ -21,6 +21,7 @@ use sqlx::{
 use tokio::{sync::Notify, time::timeout};
 
 pub use error::{FilterError, StoreError};
+pub(crate) use events::{AGENTS_CHANNEL, EVENTS_CHANNEL};
 pub use types::*;
 
 /// The database. Clones share one pool.

@@ -15,12 +15,14 @@ mod peer;
 pub mod record;
 pub mod recording;
 mod report;
+pub mod secret;
 mod serve;
 mod signature;
 pub mod store;
 pub mod time;
 mod tokens;
-mod tools;
+pub mod tools;
+pub mod twilio_rest;
 mod words;
 
 pub use serve::run;

@@ -1,6 +1,8 @@
 //! The database: SQLite in a file, or PostgreSQL that several servers share. One SQL for both, but for the
 //! migrations and the full-text search.
 
+mod schedule;
+mod seed;
 mod types;
 
 use sqlx::{
@@ -8,6 +10,7 @@ use sqlx::{
     any::{AnyPoolOptions, install_default_drivers},
 };
 
+pub use schedule::*;
 pub use types::*;
 
 /// The database. Clones share one pool.

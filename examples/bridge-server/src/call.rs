@@ -20,6 +20,7 @@ use tokio_tungstenite::{WebSocketStream, tungstenite::Utf8Bytes};
 use trunkline::{Error, bridge::Output};
 
 use crate::{
+    admission::Admission,
     app::{App, Phase},
     end::{End, MODEL_SILENCE, START_TIMEOUT, TWILIO_SILENCE},
     flight::Recorded,
@@ -62,6 +63,7 @@ struct Call<S> {
     /// until it is taken.
     held: Option<Utf8Bytes>,
     sid: String,
+    admission: Option<Arc<Admission>>,
     /// Notified when Twilio says elsewhere that the call is over.
     over: Arc<Notify>,
     words: Words,
@@ -103,6 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             model: Model::Unasked,
             held: None,
             sid: String::new(),
+            admission: None,
             over: Arc::default(),
             words: Words::default(),
             tool_calls: VecDeque::new(),
@@ -260,6 +263,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             let _ = self.drain();
         }
         self.app.calls.remove(&self.sid, &self.over);
+        if end.leaves_the_caller() {
+            self.app.admissions.await_farewell(&self.sid);
+        }
         let (code, text) = end.close_code();
         let model = async {
             if let Model::Open(peer) = &mut self.model {

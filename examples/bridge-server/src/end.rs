@@ -48,6 +48,20 @@ impl End {
         )
     }
 
+    /// The call goes on at Twilio's, which asks what comes after the stream.
+    pub(crate) fn leaves_the_caller(&self) -> bool {
+        !matches!(
+            self,
+            Self::Stopped
+                | Self::TwilioClosed(_)
+                | Self::TwilioFailed(_)
+                | Self::TwilioSilent
+                | Self::NotStarted
+                | Self::BadToken
+                | Self::StatusCallback
+        )
+    }
+
     /// Close code and reason for Twilio.
     ///
     /// Closing the stream ends `<Connect>`, and with it the call: the caller is not left in

@@ -11,6 +11,13 @@ pub struct Journal {
 }
 
 impl Journal {
+    /// Forgets everything.
+    pub fn none() -> Self {
+        Self {
+            records: mpsc::unbounded_channel().0,
+        }
+    }
+
     /// Hands `record` over, without waiting.
     pub fn write(&self, record: Record) {
         let _ = self.records.send(record);

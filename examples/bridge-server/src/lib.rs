@@ -1,17 +1,21 @@
 //! A server that joins Twilio calls to a realtime model.
 
 pub mod admission;
+mod admissions;
 pub mod agent;
 mod app;
 mod call;
 mod config;
+mod directory;
 mod end;
 mod flight;
 mod http;
 pub mod journal;
+mod library_log;
 mod log;
 mod model;
 mod peer;
+mod phrases;
 pub mod record;
 pub mod recording;
 mod report;
@@ -20,7 +24,6 @@ mod serve;
 mod signature;
 pub mod store;
 pub mod time;
-mod tokens;
 pub mod tools;
 pub mod twilio_rest;
 mod words;

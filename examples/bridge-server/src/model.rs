@@ -44,7 +44,7 @@ impl Model {
     pub(crate) fn connecting(app: Arc<App>) -> Self {
         Self::Connecting(Box::pin(async move {
             let config = peer::config(bridge_config(&app).max_openai_len, MAX_UNSENT_MODEL);
-            let (url, key) = (&app.config.openai_url, &app.config.openai_api_key);
+            let (url, key) = (&app.config.model_url(None), &app.config.openai_api_key);
             let Ok(peer) = timeout(CONNECT_TIMEOUT, open(url, key, &app.tls, config)).await else {
                 bail!("no answer within {} s", CONNECT_TIMEOUT.as_secs());
             };

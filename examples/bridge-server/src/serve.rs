@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::bail;
 use axum::Router;
 use clap::Parser;
 use hyper::server::conn::http1;
@@ -17,23 +18,55 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::app::{App, Calls, Phase};
-use crate::config::{Config, Options};
-use crate::log::Log;
-use crate::tokens::Tokens;
+use crate::{
+    admissions::Admissions,
+    agent::{Agent, PhoneNumber},
+    app::{App, Calls, Phase},
+    config::{Config, Options},
+    directory::Directory,
+    http::{self, Repeats},
+    journal::Journal,
+    library_log,
+    log::Log,
+    model, peer,
+    recording::Recordings,
+    time::UnixMs,
+};
 
 /// Serves as the command line and the environment say, until a signal ends it.
 ///
 /// # Errors
 /// When the settings are wrong, or the port is taken.
 pub fn run() -> anyhow::Result<()> {
+    // Before anything reads the environment.
+    match dotenvy::from_path(".env") {
+        Err(error) if !error.not_found() => bail!("cannot read .env: {error}"),
+        _ => {}
+    }
     let config = Config::new(Options::parse(), |name| std::env::var(name).ok())?;
-    let log = Log::open(config.log.as_deref())?;
+    let log = Arc::new(Log::open(config.log.as_deref(), config.log_format)?);
+    library_log::install(Arc::clone(&log));
+    let agent = Agent {
+        id: "1".to_owned(),
+        settings: config.first_agent.clone(),
+        created_at: UnixMs::now(),
+        updated_at: UnixMs::now(),
+    };
+    let number = PhoneNumber {
+        number: config.first_number.clone().unwrap_or_default(),
+        agent_id: "1".to_owned(),
+        label: None,
+        enabled: true,
+    };
     let app = Arc::new(App {
         log,
-        tls: crate::model::tls()?,
-        tokens: Tokens::default(),
+        tls: model::tls()?,
+        admissions: Admissions::default(),
         calls: Calls::default(),
+        callbacks: Repeats::default(),
+        directory: Directory::of(vec![agent], vec![number]),
+        journal: Journal::none(),
+        recordings: Recordings::default(),
         capacity: Arc::new(Semaphore::new(config.max_calls)),
         phase: watch::Sender::new(Phase::Running),
         config,
@@ -58,7 +91,7 @@ async fn serve(app: Arc<App>) -> anyhow::Result<()> {
             "signatures_checked": app.config.twilio_auth_token.is_some(),
         }),
     );
-    let router = crate::http::router(Arc::clone(&app));
+    let router = http::router(Arc::clone(&app));
     let accept = tokio::spawn({
         let app = Arc::clone(&app);
         async move {
@@ -96,6 +129,13 @@ async fn serve(app: Arc<App>) -> anyhow::Result<()> {
     }
     app.phase.send_replace(Phase::Ending);
     let all_closed = timeout(END_TIMEOUT, all_calls_over(&app)).await.is_ok();
+    // Whoever hears nothing after a stream's end tells the caller that an application has failed.
+    let answered = async {
+        while app.admissions.are_awaited() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let _ = timeout(FAREWELL_TIMEOUT, answered).await;
     accept.abort();
     app.log.write("ended", json!({ "all_closed": all_closed }));
     Ok(())
@@ -103,7 +143,7 @@ async fn serve(app: Arc<App>) -> anyhow::Result<()> {
 
 async fn connection(socket: TcpStream, router: Router) {
     // Every frame of audio is wanted now. A socket that refuses these is as good as closed.
-    if socket.set_nodelay(true).is_err() || crate::peer::bound_send_buffer(&socket).is_err() {
+    if socket.set_nodelay(true).is_err() || peer::bound_send_buffer(&socket).is_err() {
         return;
     }
     let serve = http1::Builder::new()
@@ -123,5 +163,7 @@ async fn all_calls_over(app: &App) {
 
 /// For a request's head, so that half-open connections do not pile up.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// For Twilio to ask what comes after the streams that were closed.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 /// For the closing handshakes of all calls.
 const END_TIMEOUT: Duration = Duration::from_secs(5);

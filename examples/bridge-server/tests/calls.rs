@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use common::{Played, Stage, lines, only, speech};
 use serde_json::{Value, json};
+use trunkline_demo::NUMBER;
 use trunkline_simulators::{
     Clock,
     audio::level_dbfs,
@@ -276,7 +277,7 @@ async fn a_model_that_breaks_off_does_not_leave_the_caller_in_silence() {
 async fn a_model_that_cannot_be_reached_ends_the_call() {
     let stage = Stage::set(
         model(vec![]),
-        &["--openai-url", "ws://127.0.0.1:1/v1/realtime"],
+        &["--openai-realtime-url", "ws://127.0.0.1:1/v1/realtime"],
     )
     .await;
     let record = stage.call(vec![]).await;
@@ -394,9 +395,12 @@ async fn calls_beyond_capacity_hear_the_busy_tone_and_live_ones_do_not_notice() 
     assert_eq!(record.ending, Ending::CallerHungUp);
     stage.logged("stream_closed", 1).await;
     let (_, twiml) = stage
-        .post("/twilio/incoming-call", &[("CallSid", "CA3")])
+        .post(
+            "/twilio/incoming-call",
+            &[("CallSid", "CA3"), ("To", NUMBER)],
+        )
         .await;
-    assert!(twiml.contains("<Connect>"), "{twiml}");
+    assert!(twiml.contains("<Connect "), "{twiml}");
     only_session(&stage.strike().await);
 }
 

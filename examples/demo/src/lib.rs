@@ -20,5 +20,5 @@ mod storm_report;
 
 pub use call::{Call, ModelAudio, Options};
 pub use checks::Check;
-pub use server::{Server, WallClock};
+pub use server::{ACCOUNT_SID, API_KEY, NUMBER, Server, WallClock};
 pub use storm::Storm;

@@ -65,7 +65,12 @@ impl Stage {
         )
         .await?;
         let url = model.url();
-        let mut all = vec!["--public-url", PUBLIC_URL, "--openai-url", &url];
+        let mut all = vec![
+            "--public-base-url",
+            PUBLIC_URL,
+            "--openai-realtime-url",
+            &url,
+        ];
         all.extend(["--model-audio", options.model_audio.name()]);
         all.extend(arguments);
         let server = Server::start(

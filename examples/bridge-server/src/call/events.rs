@@ -38,13 +38,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
                     .get("token")
                     .and_then(Value::as_str)
                     .unwrap_or_default();
-                if !self
-                    .app
-                    .tokens
-                    .redeem(call_sid, token, std::time::Instant::now())
-                {
+                let now = std::time::Instant::now();
+                let Some(admission) = self.app.admissions.redeem(call_sid, token, now) else {
                     return Err(End::BadToken);
-                }
+                };
+                self.admission = Some(admission);
                 self.over = self.app.calls.add(call_sid);
                 self.model = Model::connecting(Arc::clone(&self.app));
             }
@@ -93,14 +91,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     pub(super) fn open_session(&mut self) -> Result<(), End> {
         let app = Arc::clone(&self.app);
         let config = &app.config;
+        let admission = Arc::clone(self.admission.as_ref().expect("let in before"));
+        let agent = &admission.agent.settings;
         let tools = tools::definitions().to_string();
         let mut session = SessionUpdate::default();
-        session.instructions = Some(&config.instructions);
-        session.voice = Some(&config.voice);
+        session.instructions = Some(&agent.instructions);
+        session.voice = Some(agent.voice.as_deref().unwrap_or(&config.voice));
         session.transcription_model = config.transcription_model.as_deref();
         session.tools = Some(RawJson::new(&tools).expect("serde_json writes valid JSON"));
         self.bridge.update_session(&session).map_err(End::Bridge)?;
-        if let Some(greeting) = &config.greeting {
+        if let Some(greeting) = &agent.greeting {
             let response = json!({ "instructions": greeting }).to_string();
             let response = RawJson::new(&response).expect("serde_json writes valid JSON");
             self.bridge

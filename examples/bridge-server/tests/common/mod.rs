@@ -43,9 +43,9 @@ impl Stage {
             .await
             .expect("a free port");
         let url = model.url();
-        let mut all = vec!["--public-url", PUBLIC_URL];
-        if !arguments.contains(&"--openai-url") {
-            all.extend(["--openai-url", &url]);
+        let mut all = vec!["--public-base-url", PUBLIC_URL];
+        if !arguments.contains(&"--openai-realtime-url") {
+            all.extend(["--openai-realtime-url", &url]);
         }
         all.extend(arguments);
         let log: Arc<Mutex<Vec<Value>>> = Arc::default();

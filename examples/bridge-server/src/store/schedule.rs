@@ -191,7 +191,7 @@ impl Store {
     /// When the database does not answer, or the end is not after the begin.
     pub async fn create_slot(&self, slot: &NewSlot) -> Result<Slot, StoreError> {
         let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).map_err(|error| StoreError::Io(error.into()))?;
+        getrandom::fill(&mut bytes).map_err(|error| sqlx::Error::Io(error.into()))?;
         let slot = Slot {
             id: random_id(bytes),
             starts_at: slot.starts_at,
@@ -230,7 +230,7 @@ impl Store {
     pub async fn book_slot(
         &self,
         slot_id: &str,
-        request: &BookingRequest<'_>,
+        request: BookingRequest<'_>,
         now: UnixMs,
     ) -> Result<BookingAnswer, StoreError> {
         let updated = sqlx::query(
@@ -249,7 +249,7 @@ impl Store {
         .await;
         match updated {
             // Refused by the index: this call of the function has an appointment already.
-            Err(StoreError::Database(error)) if error.is_unique_violation() => {}
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {}
             updated => {
                 updated?;
             }
@@ -339,7 +339,7 @@ impl Store {
     }
 
     /// The appointment that this call of the function has taken.
-    async fn slot_of(&self, request: &BookingRequest<'_>) -> Result<Option<Slot>, StoreError> {
+    async fn slot_of(&self, request: BookingRequest<'_>) -> Result<Option<Slot>, StoreError> {
         sqlx::query_as(
             "SELECT id, starts_at_ms, ends_at_ms, resource, booked_at_ms, booked_call_id, \
              booked_name, booked_phone, booked_note FROM slots \
@@ -353,7 +353,7 @@ impl Store {
 }
 
 impl FromRow<'_, AnyRow> for Slot {
-    fn from_row(row: &AnyRow) -> Result<Self, StoreError> {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
         let booking = match row.try_get("booked_at_ms")? {
             None => None,
             Some(booked_at) => Some(Booking {
@@ -375,7 +375,7 @@ impl FromRow<'_, AnyRow> for Slot {
 }
 
 impl FromRow<'_, AnyRow> for Price {
-    fn from_row(row: &AnyRow) -> Result<Self, StoreError> {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             id: row.try_get("id")?,
             service: row.try_get("service")?,

@@ -27,7 +27,7 @@ impl Store {
         if rows > 0 {
             return Ok(false);
         }
-        let slots = slots(now, zone).map_err(|error| StoreError::Encode(Box::new(error)))?;
+        let slots = slots(now, zone).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
         for slot in &slots {
             self.insert_slot(slot).await?;
         }

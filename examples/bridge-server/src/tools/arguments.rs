@@ -34,8 +34,13 @@ pub(super) fn misfit(problem: &str) -> Answer {
     ))
 }
 
-/// `text` without space around it; `None` if nothing is left. Models fill in what they could leave out.
+/// `text` without control characters, which PostgreSQL does not store all of, and without space around it; `None`
+/// if nothing is left. Models fill in what they could leave out.
 pub(super) fn filled(text: Option<String>) -> Option<String> {
-    text.map(|text| text.trim().to_owned())
-        .filter(|text| !text.is_empty())
+    text.map(|text| {
+        text.replace(|character: char| character.is_control(), " ")
+            .trim()
+            .to_owned()
+    })
+    .filter(|text| !text.is_empty())
 }

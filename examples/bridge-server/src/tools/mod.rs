@@ -202,7 +202,9 @@ impl Tools {
                 self.limits.max_arguments
             )));
         }
-        if tool_call_id.len() > MAX_TOOL_CALL_ID {
+        let is_id = (1..=MAX_TOOL_CALL_ID).contains(&tool_call_id.len())
+            && tool_call_id.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_id {
             return Err(answer::error(
                 "The call has no proper id. Call the function again.",
             ));

@@ -95,7 +95,9 @@ impl Tools {
             Some(phone) => Some(dialled(&phone)?),
             None => Some(admission.caller.clone()).filter(|caller| is_e164(caller)),
         };
-        let slot_id = arguments.slot_id.trim().to_lowercase();
+        let slot_id = filled(Some(arguments.slot_id))
+            .unwrap_or_default()
+            .to_lowercase();
         let request = BookingRequest {
             call_id: &admission.call_id,
             tool_call_id,
@@ -105,7 +107,7 @@ impl Tools {
         };
         let now = self.now()?;
         let at = UnixMs(now.timestamp().as_millisecond());
-        let booked = self.store.book_slot(&slot_id, &request, at).await;
+        let booked = self.store.book_slot(&slot_id, request, at).await;
         let (error, near) = match booked.map_err(broken)? {
             BookingAnswer::Booked(slot) => return Ok(self.confirmation(&slot)),
             // The model has lost track and asks again for what it has.
@@ -332,15 +334,9 @@ fn is_same(slot: &Slot, request: &BookingRequest<'_>) -> bool {
     })
 }
 
-fn broken(error: StoreError) -> Answer {
-    // The message of a database may hold what was to be written.
-    let kind = match error {
-        StoreError::PoolTimedOut => "no connection in time",
-        StoreError::Io(_) => "connection",
-        StoreError::Database(_) => "statement",
-        _ => "other",
-    };
-    tracing::warn!(kind, "the database does not serve a function of the model");
+fn broken(_: StoreError) -> Answer {
+    // Its message may hold what was to be written.
+    tracing::warn!("the database does not serve a function of the model");
     answer::unavailable()
 }
 

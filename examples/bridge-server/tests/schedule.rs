@@ -11,7 +11,7 @@ use tokio::{sync::Barrier, task::JoinSet};
 use trunkline_bridge_server::{
     store::{
         BookingAnswer, BookingRequest, NewSlot, PriceSettings, Slot, SlotDeletion, SlotFilter,
-        Store,
+        Store, StoreError,
     },
     time::UnixMs,
 };
@@ -20,9 +20,7 @@ const NOW: UnixMs = UnixMs(1_795_862_096_789);
 const HOUR: i64 = 3_600_000;
 
 async fn open(database: &Database) -> Store {
- Store::open(&database.url)
-        .await
-        .expect("an empty database")
+    Store::open(&database.url).await.expect("an empty database")
 }
 
 /// So many appointments, one an hour from an hour after [`NOW`] on.
@@ -141,7 +139,7 @@ async fn what_has_begun_or_does_not_exist_cannot_be_taken() {
             let answer = store.book_slot(&slot.id, request, now).await.unwrap();
             assert_eq!(answer, BookingAnswer::Past, "{}", database.name);
         }
-        for id in ["", "x", "' OR 1 = 1 --"] {
+        for id in ["", "x", "a\0b", "' OR 1 = 1 --"] {
             let answer = store.book_slot(id, request, NOW).await.unwrap();
             assert_eq!(answer, BookingAnswer::Unknown, "{}", database.name);
         }
@@ -163,7 +161,7 @@ async fn appointments_are_listed_by_time_and_deleted_while_free() {
     for database in databases() {
         let store = open(&database).await;
         let made = slots(&store, 5).await;
-        let booked = store.book_slot(&made[2].id, request("call", "tool", "O'Hara 🙂"), NOW);
+        let booked = store.book_slot(&made[2].id, request("call", "tool", "O'Hara\0 🙂"), NOW);
         assert!(matches!(booked.await.unwrap(), BookingAnswer::Booked(_)));
         let ids = |slots: &[Slot]| slots.iter().map(|slot| slot.id.clone()).collect::<Vec<_>>();
 
@@ -174,7 +172,7 @@ async fn appointments_are_listed_by_time_and_deleted_while_free() {
         let booking = all.items[2].booking.as_ref().expect("a booking");
         assert_eq!(
             (&*booking.name, booking.call_id.as_deref()),
-            ("O'Hara 🙂", Some("call"))
+            ("O'Hara\u{FFFD} 🙂", Some("call"))
         );
 
         let page = SlotFilter {
@@ -221,6 +219,15 @@ async fn appointments_are_listed_by_time_and_deleted_while_free() {
             );
         }
         assert_eq!(store.slot(&made[0].id).await.unwrap(), None);
+        for (limit, offset) in [(0, 0), (201, 0), (-1, 0), (1, -1)] {
+            let filter = SlotFilter {
+                limit: Some(limit),
+                offset: Some(offset),
+                ..SlotFilter::default()
+            };
+            let refused = store.slots(&filter).await;
+            assert!(matches!(refused, Err(StoreError::Filter(_))), "{refused:?}");
+        }
         let backwards = NewSlot {
             starts_at: NOW,
             ends_at: NOW,

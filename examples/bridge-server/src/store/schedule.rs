@@ -1,11 +1,11 @@
 //! Appointments and prices: what the functions of the model work on.
 
 use serde::Deserialize;
-use sqlx::{FromRow, Row, any::AnyRow};
+use sqlx::{AssertSqlSafe, FromRow, Row, any::AnyRow};
 use utoipa::{IntoParams, ToSchema};
-use uuid::Builder;
+use uuid::{Builder, Uuid};
 
-use super::{Booking, Page, Price, Slot, Store, StoreError};
+use super::{Booking, FilterError, Page, Price, Slot, Store, StoreError, within, words::clean};
 use crate::time::UnixMs;
 
 /// Which appointments are wanted; absent fields do not matter.
@@ -13,7 +13,7 @@ use crate::time::UnixMs;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct SlotFilter {
-    /// At most so many; 50 if absent, at most 200.
+    /// At most so many, from 1 to 200; 50 if absent.
     #[serde(default)]
     pub limit: Option<i64>,
     /// So many are passed over.
@@ -101,10 +101,16 @@ impl Store {
     /// Appointments by time.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer, or the filter makes no sense.
     pub async fn slots(&self, filter: &SlotFilter) -> Result<Page<Slot>, StoreError> {
-        let limit = filter.limit.unwrap_or(50).clamp(1, 200);
-        let offset = filter.offset.unwrap_or(0).max(0);
+        let limit = filter.limit.unwrap_or(DEFAULT_LIMIT);
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            return Err(FilterError::Limit(MAX_LIMIT).into());
+        }
+        let offset = filter.offset.unwrap_or(0);
+        if offset < 0 {
+            return Err(FilterError::Offset.into());
+        }
         let from = filter.from.map_or(i64::MIN, |from| from.0);
         let to = filter.to.map_or(i64::MAX, |to| to.0);
         let wanted = match filter.free {
@@ -112,37 +118,36 @@ impl Store {
             Some(true) => FREE,
             Some(false) => BOOKED,
         };
-        let items = sqlx::query_as(
-            "SELECT id, starts_at_ms, ends_at_ms, resource, booked_at_ms, booked_call_id, \
-             booked_name, booked_phone, booked_note FROM slots \
-             WHERE starts_at_ms >= $1 AND starts_at_ms < $2 \
-             AND ($3 = 0 OR ($3 = 1 AND booked_at_ms IS NULL) \
-             OR ($3 = 2 AND booked_at_ms IS NOT NULL)) \
-             ORDER BY starts_at_ms, id LIMIT $4 OFFSET $5",
-        )
-        .bind(from)
-        .bind(to)
-        .bind(wanted)
-        .bind(limit)
-        .bind(offset)
-        .fetch_all(&self.pool)
-        .await?;
-        let total = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM slots WHERE starts_at_ms >= $1 AND starts_at_ms < $2 \
-             AND ($3 = 0 OR ($3 = 1 AND booked_at_ms IS NULL) \
-             OR ($3 = 2 AND booked_at_ms IS NOT NULL))",
-        )
-        .bind(from)
-        .bind(to)
-        .bind(wanted)
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(Page {
-            items,
-            total,
-            limit,
-            offset,
+        within(async {
+            let items = sqlx::query_as(select(
+                "WHERE starts_at_ms >= $1 AND starts_at_ms < $2 \
+                 AND ($3 = 0 OR ($3 = 1) = (booked_at_ms IS NULL)) \
+                 ORDER BY starts_at_ms, id LIMIT $4 OFFSET $5",
+            ))
+            .bind(from)
+            .bind(to)
+            .bind(wanted)
+            .bind(limit)
+            .bind(offset)
+            .fetch_all(&self.pool)
+            .await?;
+            let total = sqlx::query_scalar(
+                "SELECT COUNT(*) FROM slots WHERE starts_at_ms >= $1 AND starts_at_ms < $2 \
+                 AND ($3 = 0 OR ($3 = 1) = (booked_at_ms IS NULL))",
+            )
+            .bind(from)
+            .bind(to)
+            .bind(wanted)
+            .fetch_one(&self.pool)
+            .await?;
+            Ok(Page {
+                items,
+                total,
+                limit,
+                offset,
+            })
         })
+        .await
     }
 
     /// Free appointments that begin at `from` or later and before `to`, by time, at most `limit`. Of those that
@@ -157,17 +162,14 @@ impl Store {
         to: UnixMs,
         limit: i64,
     ) -> Result<Vec<Slot>, StoreError> {
-        sqlx::query_as(
-            "SELECT id, starts_at_ms, ends_at_ms, resource, booked_at_ms, booked_call_id, \
-             booked_name, booked_phone, booked_note FROM slots \
-             WHERE booked_at_ms IS NULL AND starts_at_ms >= $1 AND starts_at_ms < $2 \
-             AND (starts_at_ms > $1 OR id > $3) ORDER BY starts_at_ms, id LIMIT $4",
-        )
-        .bind(from.0)
-        .bind(to.0)
-        .bind(after_id)
-        .bind(limit)
-        .fetch_all(&self.pool)
+        within(async {
+            let slots = sqlx::query_as(select(
+                "WHERE booked_at_ms IS NULL AND starts_at_ms >= $1 AND starts_at_ms < $2 \
+                 AND (starts_at_ms > $1 OR id > $3) ORDER BY starts_at_ms, id LIMIT $4",
+            ));
+            let slots = slots.bind(from.0).bind(to.0).bind(clean(after_id));
+            Ok(slots.bind(limit).fetch_all(&self.pool).await?)
+        })
         .await
     }
 
@@ -176,12 +178,10 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn slot(&self, id: &str) -> Result<Option<Slot>, StoreError> {
-        sqlx::query_as(
-            "SELECT id, starts_at_ms, ends_at_ms, resource, booked_at_ms, booked_call_id, \
-             booked_name, booked_phone, booked_note FROM slots WHERE id = $1",
-        )
-        .bind(id)
-        .fetch_optional(&self.pool)
+        within(async {
+            let slot = sqlx::query_as(select("WHERE id = $1")).bind(clean(id));
+            Ok(slot.fetch_optional(&self.pool).await?)
+        })
         .await
     }
 
@@ -196,7 +196,7 @@ impl Store {
             id: random_id(bytes),
             starts_at: slot.starts_at,
             ends_at: slot.ends_at,
-            resource: slot.resource.clone(),
+            resource: slot.resource.as_deref().map(clean),
             booking: None,
         };
         self.insert_slot(&slot).await?;
@@ -208,11 +208,11 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn delete_slot(&self, id: &str) -> Result<SlotDeletion, StoreError> {
-        let deleted = sqlx::query("DELETE FROM slots WHERE id = $1 AND booked_at_ms IS NULL")
-            .bind(id)
-            .execute(&self.pool)
-            .await?;
-        Ok(if deleted.rows_affected() > 0 {
+        let deleted = within(async {
+            let delete = sqlx::query("DELETE FROM slots WHERE id = $1 AND booked_at_ms IS NULL");
+            Ok(delete.bind(clean(id)).execute(&self.pool).await?)
+        });
+        Ok(if deleted.await?.rows_affected() > 0 {
             SlotDeletion::Deleted
         } else if self.slot(id).await?.is_some() {
             SlotDeletion::Booked
@@ -233,23 +233,26 @@ impl Store {
         request: BookingRequest<'_>,
         now: UnixMs,
     ) -> Result<BookingAnswer, StoreError> {
-        let updated = sqlx::query(
-            "UPDATE slots SET booked_at_ms = $1, booked_call_id = $2, booked_tool_call_id = $3, \
-             booked_name = $4, booked_phone = $5, booked_note = $6 \
-             WHERE id = $7 AND booked_at_ms IS NULL AND starts_at_ms > $1",
-        )
-        .bind(now.0)
-        .bind(request.call_id)
-        .bind(request.tool_call_id)
-        .bind(request.name)
-        .bind(request.phone)
-        .bind(request.note)
-        .bind(slot_id)
-        .execute(&self.pool)
-        .await;
-        match updated {
+        let updated = within(async {
+            let update = sqlx::query(
+                "UPDATE slots SET booked_at_ms = $1, booked_call_id = $2, booked_tool_call_id = $3, \
+                 booked_name = $4, booked_phone = $5, booked_note = $6 \
+                 WHERE id = $7 AND booked_at_ms IS NULL AND starts_at_ms > $1",
+            );
+            let update = update
+                .bind(now.0)
+                .bind(clean(request.call_id))
+                .bind(clean(request.tool_call_id))
+                .bind(clean(request.name))
+                .bind(request.phone.map(clean))
+                .bind(request.note.map(clean))
+                .bind(clean(slot_id));
+            Ok(update.execute(&self.pool).await?)
+        });
+        match updated.await {
             // Refused by the index: this call of the function has an appointment already.
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {}
+            Err(StoreError::Database(sqlx::Error::Database(error)))
+                if error.is_unique_violation() => {}
             updated => {
                 updated?;
             }
@@ -264,17 +267,18 @@ impl Store {
         })
     }
 
-    /// Prices by service.
+    /// Prices by service, at most 500.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn prices(&self) -> Result<Vec<Price>, StoreError> {
-        sqlx::query_as(
-            "SELECT id, service, amount_cents, currency, description FROM prices \
-             ORDER BY service, id LIMIT $1",
-        )
-        .bind(MAX_PRICES)
-        .fetch_all(&self.pool)
+        within(async {
+            let prices = sqlx::query_as(
+                "SELECT id, service, amount_cents, currency, description FROM prices \
+                 ORDER BY service, id LIMIT $1",
+            );
+            Ok(prices.bind(MAX_PRICES).fetch_all(&self.pool).await?)
+        })
         .await
     }
 
@@ -288,25 +292,28 @@ impl Store {
         price: &PriceSettings,
     ) -> Result<Price, StoreError> {
         let price = Price {
-            id: id.map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned),
-            service: price.service.clone(),
+            id: id.map_or_else(|| Uuid::now_v7().to_string(), clean),
+            service: clean(&price.service),
             amount_cents: price.amount_cents,
-            currency: price.currency.clone(),
-            description: price.description.clone(),
+            currency: clean(&price.currency),
+            description: price.description.as_deref().map(clean),
         };
-        sqlx::query(
-            "INSERT INTO prices (id, service, amount_cents, currency, description) \
-             VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (id) DO UPDATE SET service = excluded.service, \
-             amount_cents = excluded.amount_cents, currency = excluded.currency, \
-             description = excluded.description",
-        )
-        .bind(&price.id)
-        .bind(&price.service)
-        .bind(price.amount_cents)
-        .bind(&price.currency)
-        .bind(&price.description)
-        .execute(&self.pool)
+        within(async {
+            let put = sqlx::query(
+                "INSERT INTO prices (id, service, amount_cents, currency, description) \
+                 VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (id) DO UPDATE SET service = excluded.service, \
+                 amount_cents = excluded.amount_cents, currency = excluded.currency, \
+                 description = excluded.description",
+            );
+            let put = put
+                .bind(&price.id)
+                .bind(&price.service)
+                .bind(price.amount_cents)
+                .bind(&price.currency)
+                .bind(&price.description);
+            Ok(put.execute(&self.pool).await?)
+        })
         .await?;
         Ok(price)
     }
@@ -316,40 +323,52 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn delete_price(&self, id: &str) -> Result<bool, StoreError> {
-        let deleted = sqlx::query("DELETE FROM prices WHERE id = $1")
-            .bind(id)
-            .execute(&self.pool)
-            .await?;
-        Ok(deleted.rows_affected() > 0)
+        let deleted = within(async {
+            let delete = sqlx::query("DELETE FROM prices WHERE id = $1");
+            Ok(delete.bind(clean(id)).execute(&self.pool).await?)
+        });
+        Ok(deleted.await?.rows_affected() > 0)
     }
 
     /// Writes `slot` down unless there is one with its id.
     pub(super) async fn insert_slot(&self, slot: &Slot) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO slots (id, starts_at_ms, ends_at_ms, resource) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (id) DO NOTHING",
-        )
-        .bind(&slot.id)
-        .bind(slot.starts_at.0)
-        .bind(slot.ends_at.0)
-        .bind(&slot.resource)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        within(async {
+            let insert = sqlx::query(
+                "INSERT INTO slots (id, starts_at_ms, ends_at_ms, resource) \
+                 VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING",
+            );
+            let insert = insert
+                .bind(&slot.id)
+                .bind(slot.starts_at.0)
+                .bind(slot.ends_at.0)
+                .bind(&slot.resource);
+            insert.execute(&self.pool).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// The appointment that this call of the function has taken.
     async fn slot_of(&self, request: BookingRequest<'_>) -> Result<Option<Slot>, StoreError> {
-        sqlx::query_as(
-            "SELECT id, starts_at_ms, ends_at_ms, resource, booked_at_ms, booked_call_id, \
-             booked_name, booked_phone, booked_note FROM slots \
-             WHERE booked_call_id = $1 AND booked_tool_call_id = $2",
-        )
-        .bind(request.call_id)
-        .bind(request.tool_call_id)
-        .fetch_optional(&self.pool)
+        within(async {
+            let slot = sqlx::query_as(select(
+                "WHERE booked_call_id = $1 AND booked_tool_call_id = $2",
+            ));
+            let slot = slot
+                .bind(clean(request.call_id))
+                .bind(clean(request.tool_call_id));
+            Ok(slot.fetch_optional(&self.pool).await?)
+        })
         .await
     }
+}
+
+/// A query for whole appointments; `rest` is the statement from `WHERE` on, written in this file.
+fn select(rest: &'static str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "SELECT id, starts_at_ms, ends_at_ms, resource, booked_at_ms, booked_call_id, booked_name, \
+         booked_phone, booked_note FROM slots {rest}"
+    ))
 }
 
 impl FromRow<'_, AnyRow> for Slot {
@@ -392,6 +411,8 @@ pub(super) fn random_id(bytes: [u8; 16]) -> String {
     Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
 
+const DEFAULT_LIMIT: i64 = 50;
+const MAX_LIMIT: i64 = 200;
 const ANY: i64 = 0;
 const FREE: i64 = 1;
 const BOOKED: i64 = 2;

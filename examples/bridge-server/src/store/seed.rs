@@ -7,7 +7,7 @@ use jiff::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{Price, PriceSettings, Slot, Store, StoreError, schedule::random_id};
+use super::{Price, PriceSettings, Slot, Store, StoreError, schedule::random_id, within};
 use crate::time::UnixMs;
 
 impl Store {
@@ -19,10 +19,12 @@ impl Store {
     /// # Errors
     /// When the database does not answer, or `now` is beyond the calendar.
     pub async fn seed_demo(&self, now: UnixMs, zone: &TimeZone) -> Result<bool, StoreError> {
-        let rows: i64 = sqlx::query_scalar(
-            "SELECT (SELECT COUNT(*) FROM slots) + (SELECT COUNT(*) FROM prices)",
-        )
-        .fetch_one(&self.pool)
+        let rows: i64 = within(async {
+            let rows = sqlx::query_scalar(
+                "SELECT (SELECT COUNT(*) FROM slots) + (SELECT COUNT(*) FROM prices)",
+            );
+            Ok(rows.fetch_one(&self.pool).await?)
+        })
         .await?;
         if rows > 0 {
             return Ok(false);

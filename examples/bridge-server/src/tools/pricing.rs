@@ -3,11 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    Tools,
-    answer::{self, Answer},
-    arguments::filled,
-};
+use super::{Tools, answer::Answer, arguments::filled, schedule::broken};
 use crate::store::Price;
 
 #[derive(Debug, Deserialize)]
@@ -18,11 +14,7 @@ pub(super) struct GetPricing {
 
 impl Tools {
     pub(super) async fn get_pricing(&self, arguments: GetPricing) -> Result<Answer, Answer> {
-        let prices = self
-            .store
-            .prices()
-            .await
-            .map_err(|_| answer::unavailable())?;
+        let prices = self.store.prices().await.map_err(broken)?;
         if prices.is_empty() {
             return Ok(Answer::Json(json!({
                 "prices": [],

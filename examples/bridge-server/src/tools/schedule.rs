@@ -334,9 +334,8 @@ fn is_same(slot: &Slot, request: &BookingRequest<'_>) -> bool {
     })
 }
 
-fn broken(_: StoreError) -> Answer {
-    // Its message may hold what was to be written.
-    tracing::warn!("the database does not serve a function of the model");
+pub(super) fn broken(error: StoreError) -> Answer {
+    tracing::warn!(%error, "the database does not serve a function of the model");
     answer::unavailable()
 }
 

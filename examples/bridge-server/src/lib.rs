@@ -20,12 +20,14 @@ mod phrases;
 pub mod record;
 pub mod recording;
 mod report;
+pub mod secret;
 mod serve;
 mod setup;
 mod signature;
 pub mod store;
 pub mod time;
-mod tools;
+pub mod tools;
+pub mod twilio_rest;
 mod words;
 
 pub use serve::run;

@@ -9,6 +9,8 @@ mod error;
 mod events;
 mod filter;
 mod names;
+mod schedule;
+mod seed;
 mod types;
 mod words;
 
@@ -22,6 +24,9 @@ use tokio::{sync::Notify, time::timeout};
 
 pub use error::{FilterError, StoreError};
 pub(crate) use events::{AGENTS_CHANNEL, EVENTS_CHANNEL};
+pub use schedule::{
+    BookingAnswer, BookingRequest, NewSlot, PriceSettings, SlotDeletion, SlotFilter,
+};
 pub use types::*;
 
 /// The database. Clones share one pool.

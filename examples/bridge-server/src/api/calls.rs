@@ -1,0 +1,135 @@
+//! Calls, and what people write about them.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{
+    ApiState,
+    input::{Fields, Parameters},
+    problem::{Problem, database},
+};
+use crate::store::{Call, CallDetail, CallFilter, Note, Page};
+
+/// Calls
+///
+/// The newest first.
+#[utoipa::path(
+    get,
+    path = "/api/calls",
+    tag = "calls",
+    params(CallFilter),
+    responses((status = 200, description = "The calls.", body = Page<Call>), Invalid),
+)]
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    mut query: Parameters,
+) -> Result<Json<Page<Call>>, Problem> {
+    let filter = CallFilter {
+        limit: query.integer("limit", 1..=MAX_LIMIT),
+        offset: query.integer("offset", 0..=i64::MAX),
+        caller: query.text("caller", 64),
+        agent: query.text("agent", 64),
+        sentiment: query.word("sentiment", "positive, neutral, negative"),
+        status: query.word(
+            "status",
+            "answered, in_progress, completed, failed, refused",
+        ),
+        start_date: query.date("startDate"),
+        end_date: query.date("endDate"),
+        q: query.text("q", 500),
+    };
+    query.finish()?;
+    Ok(Json(database(state.store.calls(&filter)).await?))
+}
+
+/// One call
+///
+/// With its transcripts, tool calls, recordings, analytics, metadata and notes.
+#[utoipa::path(
+    get,
+    path = "/api/calls/{id}",
+    tag = "calls",
+    params(("id" = String, Path, description = "The call's id, or Twilio's CallSid.")),
+    responses((status = 200, description = "The call.", body = CallDetail), NotFound),
+)]
+pub(crate) async fn get(
+    State(state): State<ApiState>,
+    Path(id): Path<String>,
+) -> Result<Json<CallDetail>, Problem> {
+    Ok(Json(find(&state, &id).await?))
+}
+
+/// Writes a note
+///
+/// About a call, for people.
+#[utoipa::path(
+    post,
+    path = "/api/calls/{id}/notes",
+    tag = "calls",
+    params(("id" = String, Path, description = "The call's id, or Twilio's CallSid.")),
+    request_body = NewNote,
+    responses((status = 201, description = "The note.", body = Note), NotFound, InvalidBody),
+)]
+pub(crate) async fn add_note(
+    State(state): State<ApiState>,
+    Path(id): Path<String>,
+    mut fields: Fields,
+) -> Result<(StatusCode, Json<Note>), Problem> {
+    let text = fields.text("text", 1..=10_000);
+    let author = fields.optional_text("author", 1..=100);
+    fields.finish()?;
+    let id = known_id(&state, &id).await?;
+    let note = database(state.store.add_note(&id, &text, author.as_deref())).await?;
+    let note = note.ok_or_else(no_such_call)?;
+    Ok((StatusCode::CREATED, Json(note)))
+}
+
+/// What is written about a call.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({ "text": "Called back, all settled.", "author": "Ana" }))]
+pub(crate) struct NewNote {
+    /// 1 to 10,000 characters.
+    text: String,
+    /// Up to 100 characters.
+    author: Option<String>,
+}
+
+/// The call that `id` names: the server's own id, or Twilio's.
+pub(crate) async fn find(state: &ApiState, id: &str) -> Result<CallDetail, Problem> {
+    if !is_call_id(id) {
+        return Err(no_such_call());
+    }
+    let call = database(state.store.call(id)).await?;
+    call.ok_or_else(no_such_call)
+}
+
+/// The server's own id of the call that `id` names.
+async fn known_id(state: &ApiState, id: &str) -> Result<String, Problem> {
+    Ok(find(state, id).await?.call.id)
+}
+
+fn no_such_call() -> Problem {
+    Problem::not_found("call")
+}
+
+/// Whether it can be a call at all: UUID, or `CA` and 32 hexadecimal digits.
+fn is_call_id(id: &str) -> bool {
+    let is_sid = |sid: &str| sid.len() == 32 && sid.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_uuid(id) || id.strip_prefix("CA").is_some_and(is_sid)
+}
+
+/// Whether `id` is a UUID as this server writes them.
+pub(crate) fn is_uuid(id: &str) -> bool {
+    id.len() == 36 && Uuid::try_parse(id).is_ok()
+}
+
+/// As [`CallFilter`] says.
+const MAX_LIMIT: i64 = 200;
+
+pub(crate) use super::docs::{Invalid, InvalidBody, NotFound};

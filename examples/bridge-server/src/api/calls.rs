@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{
     ApiState,
+    docs::{Invalid, InvalidBody, NotFound},
     input::{Fields, Parameters},
     problem::{Problem, database},
 };
@@ -84,8 +85,8 @@ pub(crate) async fn add_note(
     let text = fields.text("text", 1..=10_000);
     let author = fields.optional_text("author", 1..=100);
     fields.finish()?;
-    let id = known_id(&state, &id).await?;
-    let note = database(state.store.add_note(&id, &text, author.as_deref())).await?;
+    let id = checked(&id)?;
+    let note = database(state.store.add_note(id, &text, author.as_deref())).await?;
     let note = note.ok_or_else(no_such_call)?;
     Ok((StatusCode::CREATED, Json(note)))
 }
@@ -102,26 +103,23 @@ pub(crate) struct NewNote {
 
 /// The call that `id` names: the server's own id, or Twilio's.
 pub(crate) async fn find(state: &ApiState, id: &str) -> Result<CallDetail, Problem> {
-    if !is_call_id(id) {
-        return Err(no_such_call());
-    }
-    let call = database(state.store.call(id)).await?;
+    let call = database(state.store.call(checked(id)?)).await?;
     call.ok_or_else(no_such_call)
 }
 
-/// The server's own id of the call that `id` names.
-async fn known_id(state: &ApiState, id: &str) -> Result<String, Problem> {
-    Ok(find(state, id).await?.call.id)
+/// `id`, if it can be a call at all: UUID, or `CA` and 32 hexadecimal digits.
+pub(crate) fn checked(id: &str) -> Result<&str, Problem> {
+    let is_hex = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_sid = id.len() == 34 && id.strip_prefix("CA").is_some_and(is_hex);
+    if is_sid || is_uuid(id) {
+        Ok(id)
+    } else {
+        Err(no_such_call())
+    }
 }
 
 fn no_such_call() -> Problem {
     Problem::not_found("call")
-}
-
-/// Whether it can be a call at all: UUID, or `CA` and 32 hexadecimal digits.
-fn is_call_id(id: &str) -> bool {
-    let is_sid = |sid: &str| sid.len() == 32 && sid.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_uuid(id) || id.strip_prefix("CA").is_some_and(is_sid)
 }
 
 /// Whether `id` is a UUID as this server writes them.
@@ -131,5 +129,3 @@ pub(crate) fn is_uuid(id: &str) -> bool {
 
 /// As [`CallFilter`] says.
 const MAX_LIMIT: i64 = 200;
-
-pub(crate) use super::docs::{Invalid, InvalidBody, NotFound};

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::problem::{InvalidInput, Problem};
+use crate::time::UnixMs;
 
 /// The fields of a JSON object. Each is taken once; [`finish`](Self::finish) tells what was wrong, unknown fields
 /// included.
@@ -117,17 +118,16 @@ impl Fields {
     }
 
     /// A point in time that must be there: RFC 3339.
-    pub(crate) fn time(&mut self, name: &str) -> i64 {
+    pub(crate) fn time(&mut self, name: &str) -> UnixMs {
         let text = self.optional_text(name, 0..=64);
-        if text.is_none() {
-            self.required(name, None::<i64>);
-            return 0;
-        }
-        let time = text.and_then(|text| text.parse::<Timestamp>().ok());
-        if time.is_none() {
-            self.wrong(name, "must be a time such as 2026-11-28T09:30:00Z");
-        }
-        time.map_or(0, Timestamp::as_millisecond)
+        let Some(text) = self.required(name, text.map(Some)) else {
+            return UnixMs(0);
+        };
+        let Ok(time) = text.parse::<Timestamp>() else {
+            self.wrong(name, TIME);
+            return UnixMs(0);
+        };
+        UnixMs(time.as_millisecond())
     }
 
     /// A list that may be absent or `null`, of up to `most` values.
@@ -165,6 +165,11 @@ impl Fields {
     /// What else there is is nobody's business.
     pub(crate) fn ignore_rest(&mut self) {
         self.is_judged = false;
+    }
+
+    /// Whether anything was wrong up to now.
+    pub(crate) fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
     }
 
     /// Takes the errors of an object inside this one.
@@ -270,15 +275,12 @@ impl Parameters {
         number
     }
 
-    pub(crate) fn flag(&mut self, name: &str) -> bool {
-        match self.pairs.remove(name).as_deref() {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(_) => {
-                self.wrong(name, "must be true or false");
-                false
-            }
+    pub(crate) fn optional_flag(&mut self, name: &str) -> Option<bool> {
+        let flag = self.pairs.remove(name)?.parse().ok();
+        if flag.is_none() {
+            self.wrong(name, "must be true or false");
         }
+        flag
     }
 
     /// One of the words of `T`.
@@ -289,6 +291,16 @@ impl Parameters {
             self.wrong(name, format!("must be one of {words}"));
         }
         word
+    }
+
+    /// A point in time: RFC 3339.
+    pub(crate) fn time(&mut self, name: &str) -> Option<UnixMs> {
+        let text = self.pairs.remove(name)?;
+        let time = text.replace(' ', "+").parse::<Timestamp>().ok();
+        if time.is_none() {
+            self.wrong(name, TIME);
+        }
+        time.map(|time| UnixMs(time.as_millisecond()))
     }
 
     /// A point in time (RFC 3339) or a date, as it was written.
@@ -363,6 +375,7 @@ fn is_json(headers: &HeaderMap) -> bool {
         })
 }
 
+const TIME: &str = "must be a time such as 2026-11-28T09:30:00Z";
 /// For a body of at most 256 KiB.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Names that nobody knows are not quoted whole.

@@ -139,7 +139,7 @@ fn read(mut fields: Fields, path: Option<String>) -> Result<PhoneNumber, Problem
 }
 
 async fn put_number(state: &ApiState, number: PhoneNumber) -> Result<PhoneNumber, Problem> {
-    database(state.store.put_number(number.clone())).await?;
+    let number = database(state.store.put_number(number)).await?;
     (state.directory_changed)();
     Ok(number)
 }

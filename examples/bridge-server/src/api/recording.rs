@@ -60,23 +60,33 @@ pub(crate) async fn get(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let is_download = query.flag("download");
+    let is_download = query.optional_flag("download").unwrap_or(false);
     query.finish()?;
-    let call_id = calls::find(&state, &id).await?.call.id;
-    let recording = database(state.store.recording_of(&call_id)).await?;
-    let recording = recording.ok_or_else(no_recording)?;
-    if recording.status == RecordingStatus::Purged {
+    let recording = find(&state, &id).await?;
+    let call_id = &recording.call_id;
+    let file = open(&state.recordings, &recording.file).await?;
+    let part = Part::new(&file, &recording, &method, &headers).await?;
+    part.answer(file, call_id, is_download, method == Method::HEAD)
+        .await
+        .map_err(failed)
+}
+
+/// The recording of the call that `id` names.
+async fn find(state: &ApiState, id: &str) -> Result<Recording, Problem> {
+    let id = calls::checked(id)?;
+    if let Some(recording) = database(state.store.recording_of(id)).await? {
+        return Ok(recording);
+    }
+    let call = calls::find(state, id).await?;
+    let is_purged = |recording: &Recording| recording.status == RecordingStatus::Purged;
+    if call.recordings.iter().any(is_purged) {
         return Err(Problem::of_type(
             StatusCode::GONE,
             "recording-purged",
             "The recording was removed by the retention setting",
         ));
     }
-    let file = open(&state.recordings, &recording.file).await?;
-    let part = Part::new(&file, &recording, &method, &headers).await?;
-    part.answer(file, &call_id, is_download, method == Method::HEAD)
-        .await
-        .map_err(failed)
+    Err(no_recording())
 }
 
 /// What is sent of a file.

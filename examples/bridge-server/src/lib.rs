@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod agent;
+pub mod api;
 mod app;
 mod call;
 mod config;
@@ -10,6 +11,7 @@ mod flight;
 mod http;
 pub mod journal;
 mod log;
+pub mod metrics;
 mod model;
 mod peer;
 pub mod record;

@@ -166,10 +166,10 @@ pub(crate) async fn get() -> Response {
 /// Counts a request by the route that takes it. For streams, the time is that until they begin.
 pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let route = request.extensions().get::<MatchedPath>().map_or_else(
-        || "unmatched".to_owned(),
-        |path| path.as_str().to_owned(),
-    );
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
     let response = next.run(request).await;
     let status = response.status().as_u16().to_string();
     counter!(HTTP_REQUESTS, "route" => route.clone(), "status" => status).increment(1);
@@ -195,15 +195,43 @@ fn describe() {
         Unit::Seconds,
         "End of the caller's speech to the first audio of the answer played."
     );
-    describe_counter!(BARGE_INS, Unit::Count, "Times a caller spoke over the agent.");
-    describe_counter!(RECONNECTS, Unit::Count, "Model sessions that replaced a lost one.");
+    describe_counter!(
+        BARGE_INS,
+        Unit::Count,
+        "Times a caller spoke over the agent."
+    );
+    describe_counter!(
+        RECONNECTS,
+        Unit::Count,
+        "Model sessions that replaced a lost one."
+    );
     describe_counter!(TOOL_CALLS, Unit::Count, "Functions called by the model.");
-    describe_counter!(RECORDINGS_PARTIAL, Unit::Count, "Recordings that lack something.");
-    describe_gauge!(JOURNAL_DEPTH, Unit::Count, "Records that wait for the database.");
-    describe_counter!(HTTP_REQUESTS, Unit::Count, "HTTP requests by route and status.");
+    describe_counter!(
+        RECORDINGS_PARTIAL,
+        Unit::Count,
+        "Recordings that lack something."
+    );
+    describe_gauge!(
+        JOURNAL_DEPTH,
+        Unit::Count,
+        "Records that wait for the database."
+    );
+    describe_counter!(
+        HTTP_REQUESTS,
+        Unit::Count,
+        "HTTP requests by route and status."
+    );
     describe_histogram!(HTTP_SECONDS, Unit::Seconds, "Time until an answer's head.");
-    describe_gauge!("process_start_time_seconds", Unit::Seconds, "Start, as Unix time.");
-    describe_gauge!("process_resident_memory_bytes", Unit::Bytes, "Memory in use.");
+    describe_gauge!(
+        "process_start_time_seconds",
+        Unit::Seconds,
+        "Start, as Unix time."
+    );
+    describe_gauge!(
+        "process_resident_memory_bytes",
+        Unit::Bytes,
+        "Memory in use."
+    );
     describe_gauge!("process_open_fds", Unit::Count, "Open files and sockets.");
 }
 
@@ -250,7 +278,9 @@ const LATENCY_BUCKETS: &[f64] = &[
     0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0,
 ];
 /// In seconds.
-const HTTP_BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+const HTTP_BUCKETS: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+];
 /// As the exporter's own default.
 const UPKEEP: Duration = Duration::from_secs(5);
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";

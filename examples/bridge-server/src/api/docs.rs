@@ -65,12 +65,10 @@ pub(crate) fn complete(document: &mut OpenApi) {
         RefOr::T(SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer))),
     );
     for (name, _, description) in ERRORS {
-        let mut response = ResponseBuilder::new()
-            .description(*description)
-            .content(
-                MEDIA_TYPE,
-                Content::new(Some(Ref::from_schema_name("Problem"))),
-            );
+        let mut response = ResponseBuilder::new().description(*description).content(
+            MEDIA_TYPE,
+            Content::new(Some(Ref::from_schema_name("Problem"))),
+        );
         for header in headers(name) {
             let text = ObjectBuilder::new().schema_type(Type::String);
             response = response.header(*header, HeaderBuilder::new().schema(Some(text)).build());
@@ -217,13 +215,21 @@ const ERRORS: &[(&str, u16, &str)] = &[
     ("NotFound", 404, "There is nothing of that name."),
     ("TooSlow", 408, "The body did not come in time."),
     ("Conflict", 409, "Something else stands against it."),
-    ("Gone", 410, "It was there once, and was removed by the retention setting."),
+    (
+        "Gone",
+        410,
+        "It was there once, and was removed by the retention setting.",
+    ),
     ("TooLarge", 413, "The body is longer than 256 KiB."),
     ("NotJson", 415, "The body is not `application/json`."),
     ("NoSuchRange", 416, "The file has none of these bytes."),
     ("InvalidBody", 422, "A field is wrong; `errors` lists all."),
     ("Failed", 500, "The server has failed."),
-    ("Unavailable", 503, "The database does not answer, or too many are served already."),
+    (
+        "Unavailable",
+        503,
+        "The database does not answer, or too many are served already.",
+    ),
 ];
 const SCHEME: &str = "key";
 const DOCUMENT_PATH: &str = "/api/openapi.json";

@@ -90,7 +90,9 @@ impl Health {
         } = &*self.shared;
         let dependencies = self.dependencies().await;
         let calls = (readiness.calls)();
-        let all_up = dependencies.iter().all(|it| it.status == DependencyStatus::Up);
+        let all_up = dependencies
+            .iter()
+            .all(|it| it.status == DependencyStatus::Up);
         Report {
             status: match (calls.is_draining, all_up) {
                 (true, _) => Status::Draining,

@@ -366,7 +366,9 @@ impl<S: Sync> FromRequestParts<S> for Parameters {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
     kind.and_then(|kind| kind.split(';').next())
         .is_some_and(|kind| {
             let kind = kind.trim().to_ascii_lowercase();
@@ -476,8 +478,14 @@ mod tests {
         for (text, expected) in [
             ("2026-11-28", Some("2026-11-28")),
             ("2026-11-28T01:02:03Z", Some("2026-11-28T01:02:03Z")),
-            ("2026-11-28T01:02:03+01:00", Some("2026-11-28T01:02:03+01:00")),
-            ("2026-11-28T01:02:03%2B01:00", Some("2026-11-28T01:02:03+01:00")),
+            (
+                "2026-11-28T01:02:03+01:00",
+                Some("2026-11-28T01:02:03+01:00"),
+            ),
+            (
+                "2026-11-28T01:02:03%2B01:00",
+                Some("2026-11-28T01:02:03+01:00"),
+            ),
             ("2026-02-30", None),
             ("2026-11-28T01:02:03", None),
             ("", None),

@@ -14,13 +14,13 @@ mod problem;
 mod range;
 mod recording;
 mod settings;
-mod status;
 mod stall;
+mod status;
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state, routing::any};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -29,15 +29,15 @@ pub use key::ApiKey;
 pub use problem::{InvalidInput, Problem};
 pub use stall::StallTimeout;
 
-use crate::{feed::Feed, metrics, store::Store};
+use crate::{metrics, record::StatusEvent, store::Store};
 
 /// What the API works on.
 #[derive(Clone)]
 pub struct ApiState {
     /// The database.
     pub store: Store,
-    /// Where status events come from.
-    pub feed: Feed,
+    /// A new receiver of status events, which come in order of their ids.
+    pub subscribe: Arc<dyn Fn() -> broadcast::Receiver<Arc<StatusEvent>> + Send + Sync>,
     /// `RECORDING_STORAGE_PATH`: nothing outside it is ever served.
     pub recordings: PathBuf,
     /// What every request must bring.

@@ -45,15 +45,16 @@ pub(crate) async fn create(
     fields: Fields,
 ) -> Result<Response, Problem> {
     let number = read(fields, None)?;
-    if database(state.store.number(&number.number)).await?.is_some() {
-        return Err(Problem::of_type(
+    let number = database(state.store.create_number(number)).await?;
+    let number = number.ok_or_else(|| {
+        Problem::of_type(
             StatusCode::CONFLICT,
             "number-exists",
             "The number is there already",
-        ));
-    }
+        )
+    })?;
+    (state.directory_changed)();
     let location = [(LOCATION, format!("/api/numbers/{}", number.number))];
-    let number = put_number(&state, number).await?;
     Ok((StatusCode::CREATED, location, Json(number)).into_response())
 }
 
@@ -93,7 +94,9 @@ pub(crate) async fn put(
     fields: Fields,
 ) -> Result<Json<PhoneNumber>, Problem> {
     let number = read(fields, Some(checked(number)?))?;
-    Ok(Json(put_number(&state, number).await?))
+    let number = database(state.store.put_number(number)).await?;
+    (state.directory_changed)();
+    Ok(Json(number))
 }
 
 /// Removes a number
@@ -135,12 +138,6 @@ fn read(mut fields: Fields, path: Option<String>) -> Result<PhoneNumber, Problem
         enabled: fields.flag("enabled", true),
     };
     fields.finish()?;
-    Ok(number)
-}
-
-async fn put_number(state: &ApiState, number: PhoneNumber) -> Result<PhoneNumber, Problem> {
-    let number = database(state.store.put_number(number)).await?;
-    (state.directory_changed)();
     Ok(number)
 }
 

@@ -278,8 +278,10 @@ mod tests {
             parameter: None,
             detail: "no".to_owned(),
         };
-        let problem =
-            Problem::invalid(StatusCode::UNPROCESSABLE_ENTITY, vec![error; MAX_ERRORS + 5]);
+        let problem = Problem::invalid(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            vec![error; MAX_ERRORS + 5],
+        );
         assert_eq!(problem.errors.len(), MAX_ERRORS);
         assert_eq!(problem.detail.as_deref(), Some("105 fields are invalid"));
     }

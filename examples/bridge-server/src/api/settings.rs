@@ -390,7 +390,16 @@ mod tests {
         for good in ["en", "de-CH", "zh-Hant-TW", "es-419"] {
             assert!(is_language(good), "{good}");
         }
-        for bad in ["", "e", "-", "en-", "en_US", "english!", "e1", "en-123456789"] {
+        for bad in [
+            "",
+            "e",
+            "-",
+            "en-",
+            "en_US",
+            "english!",
+            "e1",
+            "en-123456789",
+        ] {
             assert!(!is_language(bad), "{bad}");
         }
     }

@@ -62,7 +62,7 @@ pub(crate) async fn watch(
         .try_acquire_owned()
         .map_err(|_| too_many())?;
     // Before anything is read, so that nothing falls between what is read and what is heard.
-    let live = state.feed.subscribe();
+    let live = (state.subscribe)();
     let last = match last_seen {
         // Whoever has seen more than there is has seen another database.
         Some(id) => id.min(database(state.store.last_event_id()).await?),
@@ -124,7 +124,9 @@ impl Watch {
                 Arc::new(event)
             } else if self.is_behind {
                 // Comes back with its `Last-Event-ID` once the database does.
-                let missed = database(self.store.events_after(self.last, PAGE)).await.ok()?;
+                let missed = database(self.store.events_after(self.last, PAGE))
+                    .await
+                    .ok()?;
                 self.is_behind = i64::try_from(missed.len()).is_ok_and(|len| len == PAGE);
                 self.missed = missed.into();
                 continue;

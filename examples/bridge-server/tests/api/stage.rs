@@ -21,16 +21,16 @@ use serde_json::{Map, Value};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{Semaphore, broadcast},
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use trunkline_bridge_server::{
     api::{self, ApiKey, ApiState, CallCount, Health, Readiness, StallTimeout},
-    feed::Feed,
     metrics,
     record::{
-        CallAnalytics, Recording, RecordingFormat, RecordingStatus, Record, Speaker, ToolCall, Turn,
+        CallAnalytics, Record, Recording, RecordingFormat, RecordingStatus, Speaker, StatusEvent,
+        ToolCall, Turn,
     },
     store::Store,
     time::UnixMs,
@@ -42,7 +42,7 @@ use crate::postgres::{Database, Directory};
 pub(crate) struct Stage {
     pub(crate) address: SocketAddr,
     pub(crate) store: Store,
-    pub(crate) feed: Feed,
+    pub(crate) events: broadcast::Sender<Arc<StatusEvent>>,
     pub(crate) recordings: Directory,
     pub(crate) watchers: Arc<Semaphore>,
     pub(crate) shutdown: CancellationToken,
@@ -57,21 +57,21 @@ impl Stage {
         Self::set_with(database, false, 16).await
     }
 
-    pub(crate) async fn set_with(
-        database: Database,
-        metrics_open: bool,
-        watchers: usize,
-    ) -> Self {
+    pub(crate) async fn set_with(database: Database, metrics_open: bool, watchers: usize) -> Self {
         metrics::install().expect("nothing else counts");
         let store = Store::open(&database.url).await.expect("it opens");
-        let feed = Feed::start(store.clone(), &database.url);
+        let (events, _) = broadcast::channel(FEED);
+        tokio::spawn(feed(store.clone(), events.clone()));
         let recordings = Directory::new("tl-recordings");
         let watchers = Arc::new(Semaphore::new(watchers));
         let shutdown = CancellationToken::new();
         let directory_changes = Arc::new(AtomicUsize::new(0));
         let state = ApiState {
             store: store.clone(),
-            feed: feed.clone(),
+            subscribe: {
+                let events = events.clone();
+                Arc::new(move || events.subscribe())
+            },
             recordings: recordings.path().to_owned(),
             key: ApiKey::new(KEY),
             metrics_open,
@@ -100,7 +100,7 @@ impl Stage {
         Self {
             address: serve(api::around(router)).await,
             store,
-            feed,
+            events,
             recordings,
             watchers,
             shutdown,
@@ -111,7 +111,7 @@ impl Stage {
         }
     }
 
-    /// Writes these into the database, and wakes the feed.
+    /// Writes these into the database.
     pub(crate) async fn apply(&self, records: Vec<Record>) {
         let records: Vec<(u64, Record)> = records
             .into_iter()
@@ -121,7 +121,6 @@ impl Stage {
             .apply("node", &records)
             .await
             .expect("they are applied");
-        self.feed.wake();
     }
 
     /// A file below the recordings' directory.
@@ -195,7 +194,10 @@ impl Answer {
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect();
         let mut body = bytes[end + 4..].to_vec();
-        if headers.get("transfer-encoding").is_some_and(|it| it == "chunked") {
+        if headers
+            .get("transfer-encoding")
+            .is_some_and(|it| it == "chunked")
+        {
             body = unchunked(&body);
         }
         Self {
@@ -384,6 +386,19 @@ pub(crate) fn recording(id: &str, file: &str, status: RecordingStatus) -> Record
     })
 }
 
+/// Tells of events as they come.
+async fn feed(store: Store, events: broadcast::Sender<Arc<StatusEvent>>) {
+    let mut last = store.last_event_id().await.expect("it answers");
+    loop {
+        // While the database is away there is nothing new.
+        for event in store.events_after(last, 100).await.unwrap_or_default() {
+            last = event.id;
+            let _ = events.send(Arc::new(event));
+        }
+        sleep(Duration::from_millis(2)).await;
+    }
+}
+
 async fn panics() {
     panic!("on purpose");
 }
@@ -395,6 +410,8 @@ pub(crate) const ID_2: &str = "01900000-0000-7000-8000-000000010002";
 pub(crate) const SID_2: &str = "CA00000000000000000000000000000002";
 /// 2026-11-28T10:00:00Z.
 pub(crate) const AT: i64 = 1_795_860_000_000;
+/// Events that the feed keeps for whoever is slow.
+pub(crate) const FEED: usize = 64;
 /// How long a peer may take nothing.
 pub(crate) const STALL: Duration = Duration::from_secs(1);
 /// Longer than anything takes on a machine that does much else.

@@ -3,6 +3,7 @@
 pub mod admission;
 mod admissions;
 pub mod agent;
+pub mod api;
 mod app;
 mod call;
 mod config;
@@ -14,6 +15,7 @@ mod http;
 pub mod journal;
 mod library_log;
 mod log;
+pub mod metrics;
 mod model;
 mod peer;
 mod phrases;

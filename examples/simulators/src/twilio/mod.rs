@@ -35,19 +35,19 @@
 //! `<Hangup>` and `<Reject>` are passed over, and every violation is recorded where Twilio
 //! reports the first of a kind.
 
-mod call;
-mod connect;
+pub(crate) mod call;
+pub(crate) mod connect;
 mod courier;
 mod echo;
 mod fault;
-mod http;
-mod message;
+pub(crate) mod http;
+pub(crate) mod message;
 mod player;
 mod record;
 mod script;
 mod stream;
 mod trouble;
-mod twiml;
+pub(crate) mod twiml;
 mod uplink;
 
 use std::time::Duration;

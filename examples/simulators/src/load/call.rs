@@ -139,10 +139,8 @@ impl Call<'_> {
     }
 
     async fn frame(&mut self, due: Instant) -> Result<(), String> {
-        let text = self
-            .writer
-            .media(self.frames * 20, &said(self.index, self.frames))
-            .to_string();
+        let said = said(self.index, self.frames);
+        let text = self.writer.media_text(self.frames * 20, &said);
         self.frames += 1;
         let now = Instant::now();
         lock(&self.shared.lines[self.index].uplink).send(now);

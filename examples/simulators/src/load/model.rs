@@ -70,7 +70,8 @@ async fn session(shared: &Shared, audio: &Audio, stream: TcpStream) {
             &client.model.unwrap_or_default(),
             u64::MAX >> 12,
         ),
-        ear: Ear::new(24_000),
+        formats: (Format::Pcm, Format::Pcm),
+        ear: Ear::new(Format::Pcm.rate_hz()),
         line: None,
         is_asked: false,
         answer: None,
@@ -86,6 +87,8 @@ struct Session<'shared> {
     audio: &'shared Audio,
     socket: WebSocketStream<TcpStream>,
     config: Config,
+    /// What the configuration says of audio from the server and to it.
+    formats: (Format, Format),
     ear: Ear,
     /// The call, once its caller has spoken.
     line: Option<&'shared Line>,
@@ -145,8 +148,9 @@ impl Session<'_> {
         match event["type"].as_str().unwrap_or_default() {
             "session.update" => match self.config.update(&event["session"], self.answers > 0) {
                 Ok(()) => {
+                    self.formats = (self.config.input_format(), self.config.output_format());
                     if self.ear.position() == 0 {
-                        self.ear = Ear::new(self.config.input_format().rate_hz());
+                        self.ear = Ear::new(self.formats.0.rate_hz());
                     }
                     let session = json!({ "session": self.config.session });
                     self.send("session.updated", session).await
@@ -191,7 +195,7 @@ impl Session<'_> {
     }
 
     async fn append(&mut self, now: Instant, audio: &str) -> Result<(), Error> {
-        let format = self.config.input_format();
+        let (format, _) = self.formats;
         let bytes = BASE64_STANDARD.decode(audio).unwrap_or_default();
         if bytes.is_empty() || bytes.len() % format.bytes_per_sample() != 0 {
             self.shared
@@ -263,7 +267,7 @@ impl Session<'_> {
     }
 
     async fn speech(&mut self, kind: &str, key: &str, position: u64) -> Result<(), Error> {
-        let per_ms = u64::from(self.config.input_format().rate_hz() / 1_000);
+        let per_ms = u64::from(self.formats.0.rate_hz() / 1_000);
         let mut fields = json!({ "item_id": self.user_item() });
         fields[key] = json!(position / per_ms);
         self.send(kind, fields).await
@@ -319,7 +323,7 @@ impl Session<'_> {
             self.answer = None;
             return Ok(());
         };
-        let format = self.config.output_format();
+        let (_, format) = self.formats;
         if answer.is_begin() {
             lock(&line.downlink).begin();
             let opening = answer.opening();

@@ -4,6 +4,8 @@
 //! An utterance is a 1 kHz tone switched on and off in blocks of 5 ms: two on, two off, then a word of
 //! 40 bits (the caller, the number of the utterance, a check), then on to its end.
 
+use std::sync::OnceLock;
+
 use crate::audio::mulaw_encode;
 
 /// Frames of an utterance: 1.6 s.
@@ -54,7 +56,7 @@ fn check(bits: u64) -> u64 {
 
 /// The 20 ms of μ-law that are frame `frame` of the utterance.
 pub(super) fn frame(word: Word, frame: u64) -> [u8; FRAME] {
-    let tone = tone();
+    let tone = TONE.get_or_init(tone);
     let mut mulaw = [SILENCE; FRAME];
     for (index, block) in mulaw.chunks_exact_mut(BLOCK).enumerate() {
         if word.is_on(frame as usize * (FRAME / BLOCK) + index) {
@@ -64,7 +66,7 @@ pub(super) fn frame(word: Word, frame: u64) -> [u8; FRAME] {
     mulaw
 }
 
-/// One frame of the tone, as the sample values at 8 kHz. A frame, as a block, is a whole number of periods.
+/// One frame of the tone in μ-law: a whole number of periods, as is a block.
 pub(super) fn tone() -> [u8; FRAME] {
     std::array::from_fn(|n| {
         let phase = std::f64::consts::TAU * n as f64 / 8.0;
@@ -231,6 +233,8 @@ fn is_loud(sample: i16) -> bool {
     f64::from(sample.unsigned_abs()) >= AMPLITUDE / 2.0
 }
 
+/// Cosines are dear in each frame of a thousand calls.
+static TONE: OnceLock<[u8; FRAME]> = OnceLock::new();
 /// Samples of 20 ms at 8 kHz.
 pub(super) const FRAME: usize = 160;
 /// Digital silence in μ-law.

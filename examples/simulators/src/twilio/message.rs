@@ -98,6 +98,19 @@ impl Writer {
         self.message("media", "media", media)
     }
 
+    /// As [`media`](Self::media), as text and at a tenth of the cost: for a thousand calls at a time.
+    pub(crate) fn media_text(&mut self, timestamp_ms: u64, mulaw: &[u8]) -> String {
+        self.chunk += 1;
+        self.sequence += 1;
+        format!(
+            r#"{{"event":"media","sequenceNumber":"{}","media":{{"track":"inbound","chunk":"{}","timestamp":"{timestamp_ms}","payload":"{}"}},"streamSid":"{}"}}"#,
+            self.sequence,
+            self.chunk,
+            BASE64_STANDARD.encode(mulaw),
+            self.stream_sid,
+        )
+    }
+
     pub(crate) fn dtmf(&mut self, digit: char) -> Value {
         self.message(
             "dtmf",
@@ -226,7 +239,14 @@ mod tests {
             (&json!("2"), &json!("1"))
         );
         writer.dtmf('#');
+        let mut twin = Writer {
+            sequence: 3,
+            chunk: 1,
+            ..Writer::new("AC1", "CA1", "MZ1")
+        };
+        let text = twin.media_text(20, &[0xFF; 3]);
         let second = writer.media(20, &[0xFF; 3]);
+        assert_eq!(text, second.to_string());
         assert_eq!(
             second,
             json!({

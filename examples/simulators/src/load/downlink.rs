@@ -96,8 +96,8 @@ impl Downlink {
             self.counts.underruns += 1;
             self.counts.underrun_time += dry;
         }
-        // Before the time of a pacing server it comes from one that does not pace.
-        let due = if at < due { left } else { due };
+        // Long before the time of a pacing server it comes from one that does not pace.
+        let due = if at + EARLY < due { left } else { due };
         Some((due, at.saturating_duration_since(due)))
     }
 
@@ -128,6 +128,8 @@ impl Downlink {
     }
 }
 
+/// A server that paces may round its timers down.
+const EARLY: Duration = Duration::from_millis(5);
 /// Servers that pace count in whole frames.
 const PTIME: Duration = Duration::from_millis(20);
 /// What a resampler may keep to itself until more comes.

@@ -38,7 +38,7 @@ pub(crate) struct Stream {
 
 /// `<Dial>`, with its numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Dial {
+pub(crate) struct Dial {
     pub(super) numbers: Vec<String>,
     pub(super) caller_id: Option<String>,
     pub(super) timeout: Duration,

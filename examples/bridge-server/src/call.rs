@@ -57,6 +57,8 @@ struct Call<S> {
     bridge: Recorded,
     buf: Vec<u8>,
     epoch: Instant,
+    /// The bridge's time, which never goes back.
+    clock: Duration,
     twilio: Peer<S>,
     model: Model,
     /// A model message for which the bridge has no room yet; nothing more is read from the model
@@ -101,6 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             bridge,
             buf,
             epoch: Instant::now(),
+            clock: Duration::ZERO,
             twilio: Peer::new(socket),
             model: Model::Unasked,
             held: None,
@@ -120,7 +123,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         loop {
             let step = self.step(&mut phase).await;
             let fed = match step {
-                Step::Due => self.feed(Recorded::handle_timeout),
+                Step::Due => {
+                    // What is due in this tick is due.
+                    if let Some(due) = self.bridge.poll_timeout() {
+                        self.clock = self.clock.max(due.min(self.epoch.elapsed() + TICK));
+                    }
+                    self.feed(Recorded::handle_timeout)
+                }
                 Step::Twilio(Incoming::Text(text)) => {
                     self.feed(|bridge, now| bridge.handle_twilio(now, &text))
                 }
@@ -163,7 +172,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
 
     /// Waits for the next thing to happen. Twilio is waited for whatever the model does.
     async fn step(&mut self, phase: &mut watch::Receiver<Phase>) -> Step {
-        let due = self.bridge.poll_timeout().map(|due| self.epoch + due);
+        // Timers round up to the next tick, and so does the wait for them: a frame of audio is as often a
+        // little early as late.
+        let due = self.bridge.poll_timeout();
+        let due = due.map(|due| self.epoch + due.saturating_sub(TICK));
         let patience = match &self.model {
             Model::Unasked => (self.epoch + START_TIMEOUT, End::NotStarted),
             Model::Open(peer)
@@ -193,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         &mut self,
         input: impl FnOnce(&mut Recorded, Duration) -> Result<(), Error>,
     ) -> Result<(), End> {
-        let now = self.epoch.elapsed();
+        let now = self.now();
         if let Err(error) = input(&mut self.bridge, now) {
             self.reject(error);
         }
@@ -205,12 +217,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         let Some(text) = self.held.take() else {
             return Ok(());
         };
-        match self.bridge.handle_openai(self.epoch.elapsed(), &text) {
+        let now = self.now();
+        match self.bridge.handle_openai(now, &text) {
             Ok(()) => {}
             Err(Error::QueueFull { .. }) => self.held = Some(text),
             Err(error) => self.reject(error),
         }
         self.drain()
+    }
+
+    /// The bridge's time now.
+    fn now(&mut self) -> Duration {
+        self.clock = self.clock.max(self.epoch.elapsed());
+        self.clock
     }
 
     fn reject(&mut self, error: Error) {
@@ -251,7 +270,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
 
     /// Leaves both peers with a proper goodbye and writes down how the call went.
     async fn finish(mut self, end: End) {
-        let now = self.epoch.elapsed();
+        let now = self.now();
         let (reason, fields) = end.describe();
         if !matches!(end, End::Bridge(_)) {
             // What the bridge still says concerns peers that are gone; its events do not.
@@ -303,6 +322,8 @@ fn takes_nothing(limit: usize) -> String {
     format!("takes no audio, though {limit} bytes wait for it")
 }
 
+/// Of tokio's timers.
+const TICK: Duration = Duration::from_millis(1);
 /// Bytes Twilio may leave unread: some 5 s of audio.
 pub(crate) const MAX_UNSENT_TWILIO: usize = 128 << 10;
 /// Bytes the model may leave unread: some 5 s of audio.

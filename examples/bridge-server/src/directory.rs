@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use crate::agent::{Agent, PhoneNumber};
+use crate::{
+    agent::{Agent, PhoneNumber},
+    store::{Store, StoreError},
+};
 
 /// The agents and their numbers, as they were a moment ago.
 #[derive(Default)]
@@ -29,13 +32,21 @@ pub(crate) enum Lookup {
 }
 
 impl Directory {
-    pub(crate) fn of(agents: Vec<Agent>, numbers: Vec<PhoneNumber>) -> Self {
-        Self {
-            known: RwLock::new(Known {
-                version: None,
-                by_number: by_number(agents, numbers),
-            }),
+    /// Brings it up to date, if anything has changed.
+    pub(crate) async fn refresh(&self, store: &Store) -> Result<(), StoreError> {
+        // Asked first: what changes meanwhile is noticed the next time.
+        let version = store.agents_version().await?;
+        if self.known.read().unwrap_or_else(PoisonError::into_inner).version == Some(version) {
+            return Ok(());
         }
+        let agents = store.agents().await?;
+        let numbers = store.numbers().await?;
+        let known = Known {
+            version: Some(version),
+            by_number: by_number(agents, numbers),
+        };
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(())
     }
 
     pub(crate) fn lookup(&self, number: &str) -> Lookup {
@@ -54,7 +65,10 @@ impl Directory {
     }
 }
 
-fn by_number(agents: Vec<Agent>, numbers: Vec<PhoneNumber>) -> HashMap<String, (bool, Arc<Agent>)> {
+fn by_number(
+    agents: Vec<Agent>,
+    numbers: Vec<PhoneNumber>,
+) -> HashMap<String, (bool, Arc<Agent>)> {
     let agents: HashMap<String, Arc<Agent>> = agents
         .into_iter()
         .map(|agent| (agent.id.clone(), Arc::new(agent)))

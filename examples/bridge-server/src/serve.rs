@@ -13,24 +13,17 @@ use hyper_util::{
 use serde_json::json;
 use tokio::{
     net::{TcpListener, TcpStream},
-    signal::unix::{SignalKind, signal},
-    sync::{Semaphore, watch},
-    time::{sleep, timeout},
+    signal::unix::{Signal, SignalKind, signal},
+        time::{sleep, timeout},
 };
 
 use crate::{
-    admissions::Admissions,
-    agent::{Agent, PhoneNumber},
-    app::{App, Calls, Phase},
+    app::{App, Phase},
     config::{Config, Options},
-    directory::Directory,
-    http::{self, Repeats},
-    journal::Journal,
     library_log,
     log::Log,
-    model, peer,
-    recording::Recordings,
-    time::UnixMs,
+    peer,
+    setup::Server,
 };
 
 /// Serves as the command line and the environment say, until a signal ends it.
@@ -46,43 +39,43 @@ pub fn run() -> anyhow::Result<()> {
     let config = Config::new(Options::parse(), |name| std::env::var(name).ok())?;
     let log = Arc::new(Log::open(config.log.as_deref(), config.log_format)?);
     library_log::install(Arc::clone(&log));
-    let agent = Agent {
-        id: "1".to_owned(),
-        settings: config.first_agent.clone(),
-        created_at: UnixMs::now(),
-        updated_at: UnixMs::now(),
-    };
-    let number = PhoneNumber {
-        number: config.first_number.clone().unwrap_or_default(),
-        agent_id: "1".to_owned(),
-        label: None,
-        enabled: true,
-    };
-    let app = Arc::new(App {
-        log,
-        tls: model::tls()?,
-        admissions: Admissions::default(),
-        calls: Calls::default(),
-        callbacks: Repeats::default(),
-        directory: Directory::of(vec![agent], vec![number]),
-        journal: Journal::none(),
-        recordings: Recordings::default(),
-        capacity: Arc::new(Semaphore::new(config.max_calls)),
-        phase: watch::Sender::new(Phase::Running),
-        config,
-    });
     let served = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
-        .block_on(serve(Arc::clone(&app)));
-    app.log.close();
+        .block_on(async {
+            // Before anybody can know that the server is there: until then a signal would end it on the spot.
+            let signals = Signals::new()?;
+            let server = Server::open(config, Arc::clone(&log)).await?;
+            serve(server, signals).await
+        });
+    log.close();
     served
 }
 
-async fn serve(app: Arc<App>) -> anyhow::Result<()> {
-    // Before anybody can know that the server is there: until then a signal would end it on the spot.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+/// What asks a server to end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+async fn serve(server: Server, mut signals: Signals) -> anyhow::Result<()> {
+    let app = Arc::clone(&server.app);
     let listener = TcpListener::bind(app.config.listen).await?;
     app.log.write(
         "listening",
@@ -91,7 +84,7 @@ async fn serve(app: Arc<App>) -> anyhow::Result<()> {
             "signatures_checked": app.config.twilio_auth_token.is_some(),
         }),
     );
-    let router = http::router(Arc::clone(&app));
+    let router = server.router.clone();
     let accept = tokio::spawn({
         let app = Arc::clone(&app);
         async move {
@@ -111,13 +104,7 @@ async fn serve(app: Arc<App>) -> anyhow::Result<()> {
         }
     });
 
-    let mut asked_to_end = async || {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    asked_to_end().await;
+    signals.next().await;
     app.phase.send_replace(Phase::Draining);
     app.log
         .write("draining", json!({ "calls": app.calls.len() }));
@@ -125,7 +112,7 @@ async fn serve(app: Arc<App>) -> anyhow::Result<()> {
     tokio::select! {
         () = all_calls_over(&app) => {}
         () = sleep(app.config.drain) => {}
-        () = asked_to_end() => {}
+        () = signals.next() => {}
     }
     app.phase.send_replace(Phase::Ending);
     let all_closed = timeout(END_TIMEOUT, all_calls_over(&app)).await.is_ok();
@@ -136,7 +123,9 @@ async fn serve(app: Arc<App>) -> anyhow::Result<()> {
         }
     };
     let _ = timeout(FAREWELL_TIMEOUT, answered).await;
+    server.shutdown.cancel();
     accept.abort();
+    server.close().await;
     app.log.write("ended", json!({ "all_closed": all_closed }));
     Ok(())
 }

@@ -23,6 +23,7 @@ use sqlx::{
 use tokio::{sync::Notify, time::timeout};
 
 pub use error::{FilterError, StoreError};
+pub(crate) use events::{AGENTS_CHANNEL, EVENTS_CHANNEL};
 pub use schedule::{
     BookingAnswer, BookingRequest, NewSlot, PriceSettings, SlotDeletion, SlotFilter,
 };

@@ -221,43 +221,8 @@ impl<'options> Call<'options> {
         Next::End(Ending::ServerHungUp)
     }
 
-    /// Fields every voice webhook carries.
     fn webhook_fields(&self, status: &str) -> Vec<(String, String)> {
-        let options = self.options;
-        let direction = if options.outbound_api {
-            "outbound-api"
-        } else {
-            "inbound"
-        };
-        let mut fields = owned(&[
-            ("AccountSid", &options.account_sid),
-            ("ApiVersion", "2010-04-01"),
-            ("CallSid", &self.record.call_sid),
-            ("CallStatus", status),
-            ("Direction", direction),
-        ]);
-        for (party, number) in [
-            ("From", &options.from),
-            ("Caller", &options.from),
-            ("To", &options.to),
-            ("Called", &options.to),
-        ] {
-            fields.push((party.to_owned(), number.clone()));
-            for (part, value) in [
-                ("City", ""),
-                ("State", "CA"),
-                ("Zip", ""),
-                ("Country", "US"),
-            ] {
-                fields.push((format!("{party}{part}"), value.to_owned()));
-            }
-        }
-        if !options.outbound_api {
-            let token = format!("{{\"parentCallInfoToken\":\"{}\"}}", self.record.call_sid);
-            fields.push(("CallToken".into(), token));
-            fields.push(("StirVerstat".into(), "TN-Validation-Passed-A".into()));
-        }
-        fields
+        webhook_fields(self.options, &self.record.call_sid, status)
     }
 
     /// Tells the call's status, if anybody wants to know: an inbound call tells its end only.
@@ -437,6 +402,48 @@ impl From<Update> for Next {
             Update::Completed => Self::End(Ending::ServerHungUp),
         }
     }
+}
+
+/// Fields every voice webhook carries.
+pub(crate) fn webhook_fields(
+    options: &Options,
+    call_sid: &str,
+    status: &str,
+) -> Vec<(String, String)> {
+    let direction = if options.outbound_api {
+        "outbound-api"
+    } else {
+        "inbound"
+    };
+    let mut fields = owned(&[
+        ("AccountSid", &options.account_sid),
+        ("ApiVersion", "2010-04-01"),
+        ("CallSid", call_sid),
+        ("CallStatus", status),
+        ("Direction", direction),
+    ]);
+    for (party, number) in [
+        ("From", &options.from),
+        ("Caller", &options.from),
+        ("To", &options.to),
+        ("Called", &options.to),
+    ] {
+        fields.push((party.to_owned(), number.clone()));
+        for (part, value) in [
+            ("City", ""),
+            ("State", "CA"),
+            ("Zip", ""),
+            ("Country", "US"),
+        ] {
+            fields.push((format!("{party}{part}"), value.to_owned()));
+        }
+    }
+    if !options.outbound_api {
+        let token = format!("{{\"parentCallInfoToken\":\"{call_sid}\"}}");
+        fields.push(("CallToken".into(), token));
+        fields.push(("StirVerstat".into(), "TN-Validation-Passed-A".into()));
+    }
+    fields
 }
 
 fn owned(fields: &[(&str, &str)]) -> Vec<(String, String)> {

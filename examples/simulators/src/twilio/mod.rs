@@ -37,19 +37,19 @@
 //! REST API there is what changes a live call: [`Api`].
 
 mod api;
-mod call;
-mod connect;
+pub(crate) mod call;
+pub(crate) mod connect;
 mod courier;
 mod echo;
 mod fault;
-mod http;
-mod message;
+pub(crate) mod http;
+pub(crate) mod message;
 mod player;
 mod record;
 mod script;
 mod stream;
 mod trouble;
-mod twiml;
+pub(crate) mod twiml;
 mod uplink;
 
 use std::time::Duration;

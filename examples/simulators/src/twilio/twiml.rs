@@ -8,7 +8,7 @@ use quick_xml::events::{BytesStart, Event};
 
 /// One verb, in document order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verb {
+pub(crate) enum Verb {
     Connect {
         action: Option<String>,
         stream: Stream,
@@ -28,12 +28,12 @@ pub(super) enum Verb {
 
 /// `<Stream>` inside `<Connect>`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Stream {
-    pub(super) url: String,
-    pub(super) name: Option<String>,
-    pub(super) track: Option<String>,
-    pub(super) status_callback: Option<String>,
-    pub(super) parameters: Vec<(String, String)>,
+pub(crate) struct Stream {
+    pub(crate) url: String,
+    pub(crate) name: Option<String>,
+    pub(crate) track: Option<String>,
+    pub(crate) status_callback: Option<String>,
+    pub(crate) parameters: Vec<(String, String)>,
 }
 
 /// `<Dial>`, with its numbers.
@@ -46,7 +46,7 @@ pub(super) struct Dial {
 }
 
 /// Reads a whole document: one `<Response>` of verbs.
-pub(super) fn parse(text: &str) -> Result<Vec<Verb>> {
+pub(crate) fn parse(text: &str) -> Result<Vec<Verb>> {
     let mut reader = Reader::from_str(text);
     let mut path: Vec<String> = Vec::new();
     let mut verbs = Vec::new();

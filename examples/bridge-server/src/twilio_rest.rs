@@ -3,7 +3,8 @@
 use std::{error::Error, fmt, time::Duration};
 
 use quick_xml::escape::escape;
-use reqwest::{Client, Response, StatusCode, Url, header::RETRY_AFTER};
+use reqwest::{Client, Response, StatusCode, Url, header::RETRY_AFTER, redirect};
+use rustls::ClientConfig;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -19,7 +20,8 @@ pub struct TwilioRest {
 }
 
 impl TwilioRest {
-    /// A client of the API at `base_url`, usually [`BASE_URL`], with the credentials of an account.
+    /// A client of the API at `base_url`, usually [`BASE_URL`], with the credentials of an account, by way of
+    /// `client`, usually [`client`].
     ///
     /// # Errors
     /// When `base_url` is not an `http` or `https` URL.
@@ -68,9 +70,8 @@ impl TwilioRest {
                 .post(url.clone())
                 .basic_auth(&self.account_sid, Some(self.auth_token.expose()))
                 .form(&[("Twiml", twiml)]);
-            let answered = match timeout_at(deadline, request.send()).await {
-                Err(_) => return Err(RestError::Timeout),
-                Ok(answered) => answered,
+            let Ok(answered) = timeout_at(deadline, request.send()).await else {
+                return Err(RestError::Timeout);
             };
             let (error, wait) = match answered {
                 Ok(response) if response.status().is_success() => return Ok(()),
@@ -91,6 +92,21 @@ impl TwilioRest {
             pause *= 2;
         }
     }
+}
+
+/// An HTTP client for the API. It follows no redirects: Twilio has none, and a POST would become a GET. Proxies of the
+/// environment are left out.
+///
+/// # Errors
+/// When there is no client to be had with these settings of TLS.
+pub fn client(tls: ClientConfig) -> Result<Client, reqwest::Error> {
+    Client::builder()
+        // As on the way to the model.
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .tls_backend_preconfigured(tls)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .build()
 }
 
 /// Why a call was not updated. Holds nothing private: neither URL nor credentials nor numbers.
@@ -181,6 +197,7 @@ pub const BASE_URL: &str = "https://api.twilio.com";
 /// Characters of a document given to the API. Source: Twilio's OpenAPI document, `Twiml` of a call.
 pub const MAX_TWIML: usize = 4_000;
 const TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const MAX_ERROR_BODY: usize = 16 << 10;
 

@@ -8,13 +8,21 @@ use std::{
 use rustls::ClientConfig;
 use tokio::sync::{Notify, Semaphore, watch};
 
-use crate::{config::Config, log::Log, tokens::Tokens};
+use crate::{
+    agent::Agent, config::Config, greetings::Greetings, journal::Journal, log::Log,
+    recording::Recordings, tokens::Tokens, tools::Tools,
+};
 
 pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) log: Log,
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) tokens: Tokens,
+    pub(crate) first_agent: Arc<Agent>,
+    pub(crate) journal: Journal,
+    pub(crate) recordings: Recordings,
+    pub(crate) greetings: Greetings,
+    pub(crate) tools: Tools,
     pub(crate) calls: Calls,
     /// One permit per call that may still be taken.
     pub(crate) capacity: Arc<Semaphore>,

@@ -8,6 +8,8 @@ use anyhow::{Context, ensure};
 use clap::{Parser, ValueEnum};
 use trunkline::bridge::{BargeIn, ModelAudio};
 
+use crate::{agent::AgentSettings, call::Patience};
+
 /// Joins Twilio calls to a realtime model.
 ///
 /// Point a Twilio number's voice webhook at PUBLIC_URL/twilio/incoming-call and its status
@@ -75,6 +77,20 @@ pub(crate) struct Options {
         default_value = "Greet the caller in one short sentence and ask how you can help."
     )]
     greeting: String,
+    /// Minutes after which a model session is replaced by a new one; sessions end after 60
+    #[arg(long, env = "SESSION_MINUTES", default_value_t = 55)]
+    session_minutes: u64,
+    /// Directory with WAV files that agents may greet with
+    #[arg(long, env = "GREETINGS_PATH", default_value = "greetings")]
+    greetings_path: PathBuf,
+    /// WAV file the first agent greets with
+    #[arg(long, hide = true)]
+    greeting_audio: Option<String>,
+    /// Directory for what the database has not taken yet
+    #[arg(long, env = "JOURNAL_PATH")]
+    journal_path: Option<PathBuf>,
+    #[command(flatten)]
+    patience: Patience,
     /// Calls at a time; further callers hear the busy tone
     #[arg(long, env = "MAX_CALLS", default_value_t = 100)]
     max_calls: usize,
@@ -99,16 +115,19 @@ pub(crate) struct Config {
     pub(crate) stream_url: String,
     /// `None` accepts unsigned requests.
     pub(crate) twilio_auth_token: Option<String>,
-    /// With the model in the query.
     pub(crate) openai_url: String,
+    pub(crate) openai_model: String,
     pub(crate) openai_api_key: String,
     pub(crate) voice: String,
     pub(crate) transcription_model: Option<String>,
     pub(crate) model_audio: ModelAudio,
     pub(crate) barge_in: BargeIn,
     pub(crate) voice_detection: bool,
-    pub(crate) instructions: String,
-    pub(crate) greeting: Option<String>,
+    pub(crate) first_agent: AgentSettings,
+    pub(crate) session_length: Duration,
+    pub(crate) patience: Patience,
+    pub(crate) greetings: PathBuf,
+    pub(crate) journal: Option<PathBuf>,
     pub(crate) max_calls: usize,
     pub(crate) drain: Duration,
     pub(crate) log: Option<PathBuf>,
@@ -148,16 +167,11 @@ impl Config {
             options.barge_in != BargeIn::OnTranscript || !options.transcription_model.is_empty(),
             "BARGE_IN=on-transcript needs a TRANSCRIPTION_MODEL"
         );
-        let joint = if options.openai_url.contains('?') {
-            '&'
-        } else {
-            '?'
-        };
-        let model: String = form_urlencoded::byte_serialize(options.model.as_bytes()).collect();
         Ok(Self {
             listen: options.listen,
             stream_url: format!("wss://{host}{STREAMS_PATH}"),
-            openai_url: format!("{}{joint}model={model}", options.openai_url),
+            openai_url: options.openai_url,
+            openai_model: options.model,
             public_url,
             twilio_auth_token,
             openai_api_key: secret("OPENAI_API_KEY").context("OPENAI_API_KEY is not set")?,
@@ -169,8 +183,22 @@ impl Config {
             },
             barge_in: options.barge_in,
             voice_detection: options.voice_detection,
-            instructions: options.instructions,
-            greeting: Some(options.greeting).filter(|text| !text.is_empty()),
+            first_agent: AgentSettings {
+                name: "First".to_owned(),
+                instructions: options.instructions,
+                voice: None,
+                model: None,
+                language: None,
+                greeting: Some(options.greeting).filter(|text| !text.is_empty()),
+                greeting_audio: options.greeting_audio,
+                tools: Vec::new(),
+                turn_detection: None,
+                enabled: true,
+            },
+            session_length: Duration::from_secs(60 * options.session_minutes),
+            patience: options.patience,
+            greetings: options.greetings_path,
+            journal: options.journal_path,
             max_calls: options.max_calls,
             drain: Duration::from_secs(options.drain_seconds),
             log: options.log,
@@ -239,19 +267,10 @@ mod tests {
 
     #[test]
     fn urls_are_built_from_the_configuration() {
-        let arguments = [
-            "--public-url",
-            "https://voice.example.com/a/",
-            "--model",
-            "m&m",
-        ];
+        let arguments = ["--public-url", "https://voice.example.com/a/"];
         let config = config(&arguments, BOTH).unwrap();
         assert_eq!(config.public_url, "https://voice.example.com/a");
         assert_eq!(config.stream_url, "wss://voice.example.com/a/streams");
-        assert_eq!(
-            config.openai_url,
-            "wss://api.openai.com/v1/realtime?model=m%26m"
-        );
     }
 
     #[test]

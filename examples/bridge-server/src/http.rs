@@ -26,6 +26,7 @@ use tokio_tungstenite::{
 };
 
 use crate::{
+    admission::{Admission, Farewell},
     app::{App, Phase},
     call::{self, MAX_UNSENT_TWILIO, bridge_config},
     config::STREAMS_PATH,
@@ -37,6 +38,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/twilio/incoming-call", post(incoming_call))
         .route("/twilio/call-status", post(call_status))
+        .route("/twilio/after-stream", post(after_stream))
         .route(STREAMS_PATH, any(streams))
         .route("/health", get(health))
         .with_state(app)
@@ -59,12 +61,19 @@ async fn incoming_call(State(app): State<Arc<App>>, request: Request) -> Respons
         );
         return twiml(r#"<Reject reason="busy"/>"#);
     }
-    match app.tokens.issue(call_sid, std::time::Instant::now()) {
+    let admission = Admission {
+        call_id: uuid::Uuid::now_v7().to_string(),
+        call_sid: call_sid.to_owned(),
+        caller: parameter(&form, "From").unwrap_or_default().to_owned(),
+        called: parameter(&form, "To").unwrap_or_default().to_owned(),
+        agent: Arc::clone(&app.first_agent),
+    };
+    match app.tokens.issue(admission, std::time::Instant::now()) {
         Ok(Some(token)) => {
             app.log
                 .write("call_answered", json!({ "call_sid": call_sid }));
             twiml(&format!(
-                r#"<Connect><Stream url="{}"><Parameter name="token" value="{token}"/></Stream></Connect>"#,
+                r#"<Connect action="/twilio/after-stream"><Stream url="{}"><Parameter name="token" value="{token}"/></Stream></Connect>"#,
                 escape(&app.config.stream_url),
             ))
         }
@@ -74,6 +83,18 @@ async fn incoming_call(State(app): State<Arc<App>>, request: Request) -> Respons
                 .write("no_randomness", json!({ "error": error.to_string() }));
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    }
+}
+
+/// What Twilio does after the stream.
+async fn after_stream(State(app): State<Arc<App>>, request: Request) -> Response {
+    let form = match signed_form(&app, request).await {
+        Ok(form) => form,
+        Err(status) => return status.into_response(),
+    };
+    match app.tokens.farewell(parameter(&form, "CallSid").unwrap_or_default()) {
+        Farewell::HangUp => twiml("<Hangup/>"),
+        Farewell::Say(sentence) => twiml(&format!("<Say>{}</Say><Hangup/>", escape(&sentence))),
     }
 }
 

@@ -17,10 +17,18 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::app::{App, Calls, Phase};
-use crate::config::{Config, Options};
-use crate::log::Log;
-use crate::tokens::Tokens;
+use crate::{
+    agent::Agent,
+    app::{App, Calls, Phase},
+    config::{Config, Options},
+    greetings::Greetings,
+    journal::Journal,
+    log::Log,
+    recording::Recordings,
+    time::UnixMs,
+    tokens::Tokens,
+    tools::Tools,
+};
 
 /// Serves as the command line and the environment say, until a signal ends it.
 ///
@@ -33,6 +41,16 @@ pub fn run() -> anyhow::Result<()> {
         log,
         tls: crate::model::tls()?,
         tokens: Tokens::default(),
+        first_agent: Arc::new(Agent {
+            id: String::new(),
+            settings: config.first_agent.clone(),
+            created_at: UnixMs::now(),
+            updated_at: UnixMs::now(),
+        }),
+        journal: Journal::to_lines(config.journal.as_deref())?,
+        recordings: Recordings::default(),
+        greetings: Greetings::new(config.greetings.clone()),
+        tools: Tools::default(),
         calls: Calls::default(),
         capacity: Arc::new(Semaphore::new(config.max_calls)),
         phase: watch::Sender::new(Phase::Running),

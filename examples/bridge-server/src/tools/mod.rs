@@ -2,11 +2,60 @@
 
 use serde_json::{Value, json};
 
-/// Ends the call; not run here, since it needs the call.
-pub(crate) const HANG_UP: &str = "hang_up";
+use crate::{admission::Admission, agent::Agent};
 
-/// `tools` of the session.
-pub(crate) fn definitions() -> Value {
+const HANG_UP: &str = "hang_up";
+
+/// What a function has come to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    /// JSON text for the model.
+    Answer {
+        output: String,
+        failed: bool,
+    },
+    /// The call is to end once the goodbye was heard.
+    HangUp,
+    /// The caller is to be handed over once what was said was heard.
+    #[allow(dead_code, reason = "no function here does so yet")]
+    Transfer { to: String },
+}
+
+/// The functions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tools {}
+
+impl Tools {
+    /// `tools` of the session.
+    pub(crate) fn definitions(&self, _agent: &Agent) -> Value {
+        definitions()
+    }
+
+    /// Runs one.
+    pub(crate) async fn run(
+        &self,
+        _admission: &Admission,
+        _tool_call_id: &str,
+        name: &str,
+        arguments: &str,
+    ) -> Outcome {
+        if name == HANG_UP {
+            return Outcome::HangUp;
+        }
+        let output = run(name, arguments);
+        Outcome::Answer {
+            failed: output.get("error").is_some(),
+            output: output.to_string(),
+        }
+    }
+
+    /// Hands the caller over.
+    pub(crate) async fn transfer(&self, _admission: &Admission, to: &str) -> Result<(), String> {
+        Err(format!("nobody can reach {to}"))
+    }
+}
+
+fn definitions() -> Value {
     json!([
         {
             "type": "function",
@@ -30,7 +79,7 @@ pub(crate) fn definitions() -> Value {
 }
 
 /// What a call of the function `name` gives: JSON in either case, so that the model can go on.
-pub(crate) fn run(name: &str, arguments: &str) -> Value {
+fn run(name: &str, arguments: &str) -> Value {
     match name {
         "find_slot" => find_slot(arguments),
         _ => json!({ "error": format!("there is no function named {name}") }),

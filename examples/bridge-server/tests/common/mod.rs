@@ -2,9 +2,13 @@
 #![allow(dead_code, reason = "each test binary uses its part of it")]
 
 use std::{
+    fs,
     net::SocketAddr,
-    path::Path,
-    sync::{Arc, Mutex},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -27,12 +31,35 @@ pub(crate) struct Stage {
     pub(crate) server: Server,
     pub(crate) model: openai::Server,
     log: Arc<Mutex<Vec<Value>>>,
+    journal: PathBuf,
 }
 
 /// What is left of it.
 pub(crate) struct Played {
     pub(crate) sessions: Vec<SessionRecord>,
     pub(crate) log: Vec<Value>,
+    /// What the server has journaled, in order.
+    pub(crate) records: Vec<Value>,
+}
+
+impl Played {
+    /// The records of this kind.
+    pub(crate) fn records(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        self.records.iter().filter(move |record| record["kind"] == *kind)
+    }
+
+    /// Speaker and words of all turns, in the order in which they began.
+    pub(crate) fn turns(&self) -> Vec<(&str, &str)> {
+        let mut turns: Vec<&Value> = self.records("turn").collect();
+        turns.sort_by_key(|turn| turn["startedAt"].as_str());
+        turns
+            .into_iter()
+            .map(|turn| {
+                let text = |name: &str| turn[name].as_str().expect("text");
+                (text("speaker"), text("text"))
+            })
+            .collect()
+    }
 }
 
 impl Stage {
@@ -43,7 +70,9 @@ impl Stage {
             .await
             .expect("a free port");
         let url = model.url();
-        let mut all = vec!["--public-url", PUBLIC_URL];
+        let journal = directory("journal");
+        let path = journal.display().to_string();
+        let mut all = vec!["--public-url", PUBLIC_URL, "--journal-path", &path];
         if !arguments.contains(&"--openai-url") {
             all.extend(["--openai-url", &url]);
         }
@@ -63,6 +92,7 @@ impl Stage {
             server,
             model,
             log,
+            journal,
         }
     }
 
@@ -120,7 +150,18 @@ impl Stage {
             !text.contains(AUTH_TOKEN) && !text.contains(KEY),
             "a secret is in the log"
         );
-        Played { sessions, log }
+        let records = journaled(&self.journal);
+        fs::remove_dir_all(&self.journal).expect("the server's own files");
+        Played {
+            sessions,
+            log,
+            records,
+        }
+    }
+
+    /// What the server has journaled so far.
+    pub(crate) fn records(&self) -> Vec<Value> {
+        journaled(&self.journal)
     }
 
     /// Posts a form, signed as Twilio does, and returns status and body.
@@ -159,6 +200,31 @@ impl Stage {
     pub(crate) async fn http(&self, request: &str) -> (u16, String) {
         http(self.server.address, request).await
     }
+}
+
+/// An empty directory that no other test has.
+pub(crate) fn directory(name: &str) -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("{name}-{}-{number}", std::process::id()));
+    fs::create_dir_all(&directory).expect("a directory for the test");
+    directory
+}
+
+/// The records in a journal's directory, in order: one in each line.
+fn journaled(directory: &Path) -> Vec<Value> {
+    let mut files: Vec<PathBuf> = fs::read_dir(directory)
+        .expect("the journal")
+        .map(|entry| entry.expect("a file").path())
+        .collect();
+    files.sort();
+    let texts = files.iter().map(|file| fs::read_to_string(file).expect("text"));
+    let lines: Vec<String> = texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    lines
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["record"].take())
+        .collect()
 }
 
 /// Sends a request as it is, and returns status and body.

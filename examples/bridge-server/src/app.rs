@@ -10,7 +10,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::{
     admissions::Admissions, config::Config, directory::Directory, http::Repeats, journal::Journal,
-    log::Log, recording::Recordings,
+    log::Log, recording::Recordings, tools::Tools, twilio_rest::TwilioRest,
 };
 
 pub(crate) struct App {
@@ -24,6 +24,8 @@ pub(crate) struct App {
     pub(crate) directory: Directory,
     pub(crate) journal: Journal,
     pub(crate) recordings: Recordings,
+    pub(crate) tools: Tools,
+    pub(crate) twilio: TwilioRest,
     /// One permit per call that may still be taken.
     pub(crate) capacity: Arc<Semaphore>,
     pub(crate) phase: watch::Sender<Phase>,

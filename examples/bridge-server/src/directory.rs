@@ -36,7 +36,13 @@ impl Directory {
     pub(crate) async fn refresh(&self, store: &Store) -> Result<(), StoreError> {
         // Asked first: what changes meanwhile is noticed the next time.
         let version = store.agents_version().await?;
-        if self.known.read().unwrap_or_else(PoisonError::into_inner).version == Some(version) {
+        if self
+            .known
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .version
+            == Some(version)
+        {
             return Ok(());
         }
         let agents = store.agents().await?;
@@ -65,10 +71,7 @@ impl Directory {
     }
 }
 
-fn by_number(
-    agents: Vec<Agent>,
-    numbers: Vec<PhoneNumber>,
-) -> HashMap<String, (bool, Arc<Agent>)> {
+fn by_number(agents: Vec<Agent>, numbers: Vec<PhoneNumber>) -> HashMap<String, (bool, Arc<Agent>)> {
     let agents: HashMap<String, Arc<Agent>> = agents
         .into_iter()
         .map(|agent| (agent.id.clone(), Arc::new(agent)))

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::{
     net::{TcpListener, TcpStream},
     signal::unix::{Signal, SignalKind, signal},
-        time::{sleep, timeout},
+    time::{sleep, timeout},
 };
 
 use crate::{
@@ -33,6 +33,8 @@ use crate::{
 pub fn run() -> anyhow::Result<()> {
     // Before anything reads the environment.
     match dotenvy::from_path(".env") {
+        // The line may hold a secret.
+        Err(dotenvy::Error::LineParse(..)) => bail!("a line of .env is not NAME=VALUE"),
         Err(error) if !error.not_found() => bail!("cannot read .env: {error}"),
         _ => {}
     }

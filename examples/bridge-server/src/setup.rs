@@ -19,7 +19,6 @@ use crate::{
     config::Config,
     directory::Directory,
     feed::Feed,
-    greetings::Greetings,
     http::{self, Repeats},
     journal::{Journal, Writer},
     log::Log,
@@ -56,8 +55,8 @@ impl Server {
         let (journal, writer) = Journal::open(&config.journal, store.clone())
             .await
             .context("cannot open JOURNAL_PATH")?;
-        let recordings = open_recordings(&config, &journal)
-            .context("cannot open RECORDING_STORAGE_PATH")?;
+        let recordings =
+            open_recordings(&config, &journal).context("cannot open RECORDING_STORAGE_PATH")?;
         let directory = Directory::default();
         directory.refresh(&store).await?;
         if directory.len() == 0 {
@@ -85,7 +84,6 @@ impl Server {
             directory,
             journal,
             recordings,
-            greetings: Greetings::new(config.greetings.clone()),
             tools,
             twilio,
             capacity: Arc::new(Semaphore::new(config.max_calls)),
@@ -179,12 +177,7 @@ fn tool_settings(
     })
 }
 
-fn router(
-    app: &Arc<App>,
-    store: &Store,
-    feed: &Arc<Feed>,
-    shutdown: &CancellationToken,
-) -> Router {
+fn router(app: &Arc<App>, store: &Store, feed: &Arc<Feed>, shutdown: &CancellationToken) -> Router {
     let config = &app.config;
     let counted = Arc::clone(app);
     let health = Health::new(Readiness {
@@ -202,7 +195,10 @@ fn router(
     });
     let api = api::router(ApiState {
         store: store.clone(),
-        feed: Arc::clone(feed),
+        subscribe: Arc::new({
+            let feed = Arc::clone(feed);
+            move || feed.subscribe()
+        }),
         recordings: config.recordings.clone(),
         key: ApiKey::new(&config.api_key),
         metrics_open: false,

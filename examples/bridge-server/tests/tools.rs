@@ -20,7 +20,7 @@ use trunkline_bridge_server::{
     agent::Tool,
     store::{NewSlot, PriceSettings, SlotFilter, Store},
     time::UnixMs,
-    tools::{Destinations, Limits, Outcome, Settings, Tools, check},
+    tools::{Limits, Outcome, Settings, Tools},
 };
 
 /// A moment `days` from the day the tests began, at `hour` in Berlin.
@@ -544,52 +544,4 @@ fn definitions_name_every_argument_and_allow_no_other() {
     }
     assert_eq!(definitions[5]["description"], "Finds a patient.");
     assert_eq!(Tools::definitions(&admission(Vec::new()).agent), json!([]));
-}
-
-#[test]
-fn an_agents_functions_are_checked_before_they_are_saved() {
-    let webhook = |name: &str, url: &str, timeout_ms| Tool::Webhook {
-        name: name.to_owned(),
-        description: "Does it.".to_owned(),
-        parameters: json!({ "type": "object" }),
-        url: url.to_owned(),
-        timeout_ms,
-    };
-    let nowhere = Destinations::default();
-    let mut good = built_in();
-    good.push(webhook(
-        "find_patient",
-        "https://example.com/x",
-        Some(30_000),
-    ));
-    assert_eq!(check(&good, &nowhere), [""; 0]);
-    let inside = webhook("crm", "http://crm.internal/", None);
-    let allowed = Destinations::new(["crm.internal".parse().unwrap()]);
-    assert_eq!(check(std::slice::from_ref(&inside), &allowed), [""; 0]);
-    for bad in [
-        vec![inside],
-        vec![Tool::HangUp, Tool::HangUp],
-        vec![Tool::TransferCall {
-            to: "5550123".to_owned(),
-        }],
-        vec![webhook("hang_up", "https://example.com/", None)],
-        vec![webhook("", "https://example.com/", None)],
-        vec![webhook("find patient", "https://example.com/", None)],
-        vec![webhook(&"x".repeat(65), "https://example.com/", None)],
-        vec![webhook("x", "https://127.0.0.1/", None)],
-        vec![webhook("x", "https://example.com/", Some(0))],
-        vec![webhook("x", "https://example.com/", Some(30_001))],
-        vec![Tool::Webhook {
-            name: "x".to_owned(),
-            description: " ".to_owned(),
-            parameters: json!([]),
-            url: "https://example.com/".to_owned(),
-            timeout_ms: None,
-        }],
-        (0..65)
-            .map(|n| webhook(&format!("x{n}"), "https://example.com/", None))
-            .collect(),
-    ] {
-        assert!(!check(&bad, &nowhere).is_empty(), "{bad:?}");
-    }
 }

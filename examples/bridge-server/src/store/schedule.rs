@@ -1,11 +1,11 @@
-//! Appointments and prices: what the functions of the model work on.
+//! Appointments.
 
 use serde::Deserialize;
 use sqlx::{AssertSqlSafe, FromRow, Row, any::AnyRow};
 use utoipa::{IntoParams, ToSchema};
-use uuid::{Builder, Uuid};
+use uuid::Builder;
 
-use super::{Booking, FilterError, Page, Price, Slot, Store, StoreError, within, words::clean};
+use super::{Booking, FilterError, Page, Slot, Store, StoreError, within, words::clean};
 use crate::time::UnixMs;
 
 /// Which appointments are wanted; absent fields do not matter.
@@ -41,21 +41,6 @@ pub struct NewSlot {
     /// With whom or where, if it matters.
     #[serde(default)]
     pub resource: Option<String>,
-}
-
-/// What of a price can be set.
-#[derive(Clone, Debug, PartialEq, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PriceSettings {
-    /// What.
-    pub service: String,
-    /// How much, in hundredths of the currency.
-    pub amount_cents: i64,
-    /// ISO 4217.
-    pub currency: String,
-    /// For the model to tell.
-    #[serde(default)]
-    pub description: Option<String>,
 }
 
 /// Somebody wants an appointment.
@@ -267,69 +252,6 @@ impl Store {
         })
     }
 
-    /// Prices by service, at most 500.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn prices(&self) -> Result<Vec<Price>, StoreError> {
-        within(async {
-            let prices = sqlx::query_as(
-                "SELECT id, service, amount_cents, currency, description FROM prices \
-                 ORDER BY service, id LIMIT $1",
-            );
-            Ok(prices.bind(MAX_PRICES).fetch_all(&self.pool).await?)
-        })
-        .await
-    }
-
-    /// Sets the price with this id, which is a new one if there is none; `None` makes up an id.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn put_price(
-        &self,
-        id: Option<&str>,
-        price: &PriceSettings,
-    ) -> Result<Price, StoreError> {
-        let price = Price {
-            id: id.map_or_else(|| Uuid::now_v7().to_string(), clean),
-            service: clean(&price.service),
-            amount_cents: price.amount_cents,
-            currency: clean(&price.currency),
-            description: price.description.as_deref().map(clean),
-        };
-        within(async {
-            let put = sqlx::query(
-                "INSERT INTO prices (id, service, amount_cents, currency, description) \
-                 VALUES ($1, $2, $3, $4, $5) \
-                 ON CONFLICT (id) DO UPDATE SET service = excluded.service, \
-                 amount_cents = excluded.amount_cents, currency = excluded.currency, \
-                 description = excluded.description",
-            );
-            let put = put
-                .bind(&price.id)
-                .bind(&price.service)
-                .bind(price.amount_cents)
-                .bind(&price.currency)
-                .bind(&price.description);
-            Ok(put.execute(&self.pool).await?)
-        })
-        .await?;
-        Ok(price)
-    }
-
-    /// Deletes the price with this id; `false` if there is none.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn delete_price(&self, id: &str) -> Result<bool, StoreError> {
-        let deleted = within(async {
-            let delete = sqlx::query("DELETE FROM prices WHERE id = $1");
-            Ok(delete.bind(clean(id)).execute(&self.pool).await?)
-        });
-        Ok(deleted.await?.rows_affected() > 0)
-    }
-
     /// Writes `slot` down unless there is one with its id.
     pub(super) async fn insert_slot(&self, slot: &Slot) -> Result<(), StoreError> {
         within(async {
@@ -393,18 +315,6 @@ impl FromRow<'_, AnyRow> for Slot {
     }
 }
 
-impl FromRow<'_, AnyRow> for Price {
-    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            id: row.try_get("id")?,
-            service: row.try_get("service")?,
-            amount_cents: row.try_get("amount_cents")?,
-            currency: row.try_get("currency")?,
-            description: row.try_get("description")?,
-        })
-    }
-}
-
 /// A UUID of version 4. Not one that begins with the time, as elsewhere: a model has to write it down from
 /// among its neighbours, which would then look almost the same.
 pub(super) fn random_id(bytes: [u8; 16]) -> String {
@@ -416,5 +326,3 @@ const MAX_LIMIT: i64 = 200;
 const ANY: i64 = 0;
 const FREE: i64 = 1;
 const BOOKED: i64 = 2;
-/// More than a list that is read out; bounds memory.
-const MAX_PRICES: i64 = 500;

@@ -1,11 +1,8 @@
 //! The functions as the model is told of them.
 
-use std::collections::HashSet;
-
 use serde_json::{Value, json};
 
-use super::{Destinations, schema};
-use crate::agent::{Tool, is_e164};
+use crate::agent::Tool;
 
 /// The definitions of `tools`, in the form of a session's `tools`.
 pub(super) fn all(tools: &[Tool]) -> Value {
@@ -30,59 +27,6 @@ pub(super) fn kind(tool: &Tool) -> &'static str {
         Tool::TransferCall { .. } => "transfer_call",
         Tool::Webhook { .. } => "webhook",
     }
-}
-
-/// What is wrong with the functions of an agent; nothing, if the list is empty. Webhooks may go where
-/// `destinations` say.
-pub fn check(tools: &[Tool], destinations: &Destinations) -> Vec<String> {
-    let mut problems = Vec::new();
-    if tools.len() > MAX_TOOLS {
-        problems.push(format!("there are more than {MAX_TOOLS} tools"));
-    }
-    let mut names = HashSet::new();
-    for tool in tools {
-        let name = name(tool);
-        if !names.insert(name) {
-            problems.push(format!("two tools are named {name:?}"));
-        }
-        match tool {
-            Tool::TransferCall { to } if !is_e164(to) => {
-                problems.push("`to` of transfer_call is not an E.164 number".to_owned());
-            }
-            Tool::Webhook {
-                description,
-                parameters,
-                url,
-                timeout_ms,
-                ..
-            } => {
-                if !is_name(name) {
-                    problems.push(format!(
-                        "the name {name:?} is not 1 to 64 letters, digits, `_` and `-`"
-                    ));
-                }
-                if BUILT_IN.contains(&name) {
-                    problems.push(format!("{name} is the name of a built-in tool"));
-                }
-                if description.trim().is_empty() || description.chars().count() > MAX_DESCRIPTION {
-                    problems.push(format!(
-                        "the description of {name} is not 1 to {MAX_DESCRIPTION} characters"
-                    ));
-                }
-                if let Some(problem) = schema::problem(parameters) {
-                    problems.push(format!("the parameters of {name}: {problem}"));
-                }
-                if let Err(refused) = destinations.check(url) {
-                    problems.push(format!("the URL of {name}: {refused}"));
-                }
-                if timeout_ms.is_some_and(|ms| !(1..=30_000).contains(&ms)) {
-                    problems.push(format!("timeoutMs of {name} is not 1 to 30,000"));
-                }
-            }
-            _ => {}
-        }
-    }
-    problems
 }
 
 fn definition(tool: &Tool) -> Value {
@@ -192,13 +136,6 @@ fn object(properties: Value, required: &[&str]) -> Value {
     })
 }
 
-fn is_name(name: &str) -> bool {
-    (1..=64).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-}
-
 pub(super) const WEEKDAYS: [&str; 7] = [
     "monday",
     "tuesday",
@@ -208,14 +145,3 @@ pub(super) const WEEKDAYS: [&str; 7] = [
     "saturday",
     "sunday",
 ];
-const BUILT_IN: [&str; 5] = [
-    "get_slots",
-    "book_slot",
-    "get_pricing",
-    "hang_up",
-    "transfer_call",
-];
-const MAX_TOOLS: usize = 64;
-/// Source: OpenAI's API reference, `function.description`, has no limit; a session's instructions and tools
-/// share one, so one function must not take it all.
-const MAX_DESCRIPTION: usize = 1_024;

@@ -24,14 +24,12 @@ use rustls::ClientConfig;
 use serde_json::Value;
 use tokio::time::timeout;
 
+pub use self::destination::{AllowedHost, Destinations, Refused, SystemResolver};
 use self::{answer::Answer, webhook::Webhooks};
-pub use self::{
-    definition::check,
-    destination::{AllowedHost, Destinations, Refused, SystemResolver},
-};
 use crate::{
     admission::Admission,
     agent::{Agent, Tool, is_e164},
+    metrics,
     secret::Secret,
     store::Store,
 };
@@ -170,13 +168,13 @@ impl Tools {
             Some(tool) => match self.outcome(admission, tool_call_id, tool, arguments).await {
                 Ok(Done::Answer(value)) => Ok(value),
                 Ok(Done::Outcome(outcome)) => {
-                    count(kind, "done", began);
+                    count(kind, false, began);
                     return outcome;
                 }
                 Err(error) => Err(error),
             },
         };
-        count(kind, if answer.is_ok() { "done" } else { "failed" }, began);
+        count(kind, answer.is_err(), began);
         let (failed, value) = match answer {
             Ok(value) => (false, value),
             Err(value) => (true, value),
@@ -273,12 +271,16 @@ enum Done {
     Outcome(Outcome),
 }
 
-/// Counts only: names of webhooks are the user's, and would make ever more series.
-fn count(kind: &'static str, outcome: &'static str, began: Instant) {
-    metrics::counter!("trunkline_tool_calls_total", "tool" => kind, "outcome" => outcome)
-        .increment(1);
-    metrics::histogram!("trunkline_tool_duration_seconds", "tool" => kind).record(began.elapsed());
-    tracing::debug!(tool = kind, outcome, "tool call");
+/// Counts only: neither what was asked nor what was answered.
+fn count(kind: &'static str, failed: bool, began: Instant) {
+    metrics::tool_call(kind, failed);
+    let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::debug!(
+        tool = kind,
+        failed,
+        duration_ms,
+        "the model called a function"
+    );
 }
 
 /// The model's are some 25 bytes; this goes into a header and the database.

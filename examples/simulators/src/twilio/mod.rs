@@ -37,7 +37,8 @@
 //! REST API there is what changes a live call: [`Api`].
 
 mod api;
-pub(crate) mod call;
+mod call;
+pub(crate) mod callbacks;
 pub(crate) mod connect;
 mod courier;
 mod echo;

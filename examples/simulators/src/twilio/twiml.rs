@@ -39,10 +39,10 @@ pub(crate) struct Stream {
 /// `<Dial>`, with its numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Dial {
-    pub(super) numbers: Vec<String>,
-    pub(super) caller_id: Option<String>,
-    pub(super) timeout: Duration,
-    pub(super) answer_on_bridge: bool,
+    pub(crate) numbers: Vec<String>,
+    pub(crate) caller_id: Option<String>,
+    pub(crate) timeout: Duration,
+    pub(crate) answer_on_bridge: bool,
 }
 
 /// Reads a whole document: one `<Response>` of verbs.

@@ -72,8 +72,8 @@ impl Assembler {
     pub(super) fn take(&mut self, direction: Direction, time: Duration, text: &str) {
         let now = samples(time);
         match direction {
-            Direction::FromTwilio => self.from_twilio(now, text),
-            Direction::ToTwilio => self.to_twilio(now, text),
+            Direction::FromTwilio => self.twilio_said(now, text),
+            Direction::ToTwilio => self.twilio_was_told(now, text),
         }
     }
 
@@ -135,7 +135,7 @@ impl Assembler {
         size_of::<Self>() + self.caller.capacity() + self.heard.memory_bytes()
     }
 
-    fn from_twilio(&mut self, now: i64, text: &str) {
+    fn twilio_said(&mut self, now: i64, text: &str) {
         let Ok(message) = Twilio.read_next(&mut self.shape, text) else {
             return;
         };
@@ -208,7 +208,7 @@ impl Assembler {
         self.clock.passed(now, at + audio.len() as i64);
     }
 
-    fn to_twilio(&mut self, now: i64, text: &str) {
+    fn twilio_was_told(&mut self, now: i64, text: &str) {
         let Ok(message) = RawJson::new(text) else {
             return;
         };

@@ -42,7 +42,10 @@ use std::{
 };
 
 pub use self::tap::Tap;
-use self::{layout::Names, writer::Job};
+use self::{
+    layout::Names,
+    writer::{Job, Task},
+};
 use crate::{
     record::{Record, Recording, RecordingFormat},
     time::UnixMs,
@@ -100,7 +103,7 @@ pub(crate) struct Shared {
     records: Box<dyn Fn(Record) + Send + Sync>,
     stats: Counters,
     /// For what waits for the disk.
-    later: Mutex<Option<Sender<Box<dyn FnOnce() + Send>>>>,
+    later: Mutex<Option<Sender<Task>>>,
 }
 
 /// What has happened since the start.
@@ -150,7 +153,7 @@ impl Recordings {
     ) -> io::Result<Self> {
         layout::make_folder(&settings.root)?;
         survive_file_size_limit();
-        let (later, tasks) = channel::<Box<dyn FnOnce() + Send>>();
+        let (later, tasks) = channel();
         let max_duration = settings.max_duration.min(file::MAX_DURATION);
         let shared = Arc::new(Shared {
             root: settings.root,
@@ -172,7 +175,7 @@ impl Recordings {
             writers.push(jobs);
         }
         let finisher = thread::Builder::new().name("recording-sync".to_owned());
-        threads.push(finisher.spawn(move || tasks.into_iter().for_each(|task| task()))?);
+        threads.push(finisher.spawn(move || writer::carry_out(&tasks))?);
         Ok(Self {
             inner: Some(Arc::new(Inner {
                 shared,
@@ -307,9 +310,9 @@ impl Shared {
     }
 
     /// Has `task` done by the thread that may wait for the disk.
-    fn later(&self, task: impl FnOnce() + Send + 'static) {
+    fn later(&self, task: impl FnOnce() -> Option<PathBuf> + Send + 'static) {
         if let Some(later) = &*lock(&self.later) {
-            let _ = later.send(Box::new(task));
+            let _ = later.send(Task(Box::new(task)));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::{
     io,
     os::unix::fs::{FileExt, PermissionsExt},
     path::{Path, PathBuf},
+    slice,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -283,6 +284,39 @@ fn what_a_kill_leaves_is_repaired_unless_somebody_writes_it() {
         assert_eq!(recordings.recover().unwrap(), 0);
         recordings.close();
     }
+}
+
+#[test]
+fn a_kill_between_the_end_and_its_record_costs_nothing() {
+    let folder = Folder::new();
+    let (recordings, told) = open(Settings::new(&folder.0, RecordingFormat::Wav));
+    let shared = &recordings.inner.as_ref().unwrap().shared;
+    let names = Names::new("call").unwrap();
+    let mut recording = OpenRecording::create(Arc::clone(shared), names.clone());
+    recording.take(&batch(0, 1), false);
+    let note = recording.finish().settle().unwrap();
+    let ended = told.lock().unwrap().last().unwrap().clone();
+    assert_eq!(ended.status, RecordingStatus::Completed);
+    let file = folder.0.join(&ended.file);
+    for is_named in [true, false] {
+        if !is_named {
+            fs::rename(&file, folder.0.join(names.part())).unwrap();
+        }
+        told.lock().unwrap().clear();
+        assert_eq!(recordings.recover().unwrap(), 1);
+        assert_eq!(*told.lock().unwrap(), slice::from_ref(&ended));
+        assert!(file.exists() && note.exists());
+    }
+    // What a note says counts only if it can be so.
+    let lie = serde_json::to_string(&ended)
+        .unwrap()
+        .replace("/call.wav", "/../call.wav");
+    for lie in [&lie, "{", ""] {
+        fs::write(&note, lie).unwrap();
+        assert_eq!(recordings.recover().unwrap(), 0);
+        assert!(file.exists());
+    }
+    recordings.close();
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! Recordings of calls: stereo WAV files, the caller left, the agent right, as the caller heard it.
 //!
 //! ```text
-//!  call's task ── Tap ──▶ batches of 100 ms ──▶ writer thread: Assembler ─▶ Renderer ─▶ file
+//!  call's task ── Tap ──▶ batches of 80 ms ──▶  writer thread: Assembler ─▶ Renderer ─▶ file
 //!                (never waits)  (bounded)        (a few for all calls)
 //! ```
 //!
 //! Both channels are on the caller's time line and end with the caller's last frame. A file is valid
 //! whenever the process ends, and misses no more than the last 200 ms then.
 //!
-//! Memory per call: some 30 KiB for the tracks (see `assembler.rs`) and 5 KiB for the batch. Audio that was
+//! Memory per call: some 30 KiB for the tracks (see `assembler.rs`) and 5 KiB for a batch. Audio that was
 //! sent far ahead to Twilio waits here as well, 8 KB for each second of it, for all calls together no
 //! more than 32 MiB.
 
@@ -63,7 +63,7 @@ pub struct Settings {
     /// Longest recording; what comes after that is missing. At most 18 h, since the sizes in a WAV file end
     /// at 4 GiB. 4 h by default.
     pub max_duration: Duration,
-    /// Batches of 100 ms, of 5 KiB each, that may wait for one of the threads. 1,024 by default.
+    /// Batches of 80 ms, of 4 KiB each, that may wait for one of the threads. 1,024 by default.
     pub queue: usize,
 }
 

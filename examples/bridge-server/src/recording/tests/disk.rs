@@ -376,3 +376,32 @@ fn old_recordings_are_purged_and_nothing_else_is() {
     recordings.close();
     fs::remove_file(outside).unwrap();
 }
+
+#[tokio::test]
+async fn purging_begins_at_the_start_with_what_the_database_lists() {
+    let folder = Folder::new();
+    let mut settings = Settings::new(&folder.0, RecordingFormat::Wav);
+    settings.keep = Some(Duration::ZERO);
+    let (recordings, told) = open(settings);
+    drop(recordings.start("call").unwrap());
+    while recordings.stats().completed == 0 || told.lock().unwrap().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let ended = told.lock().unwrap().last().unwrap().clone();
+    let began = UnixMs::now();
+    let purging = recordings.purge_hourly(async |cutoff| {
+        assert!(cutoff >= began);
+        Ok::<_, ()>(vec![ended.clone()])
+    });
+    let purged = async {
+        while told.lock().unwrap().last().unwrap().status != RecordingStatus::Purged {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::select! {
+        () = purging => panic!("it goes on"),
+        () = purged => {}
+    }
+    assert_eq!(recordings.path(&ended.file), None);
+    recordings.close();
+}

@@ -185,6 +185,16 @@ async fn a_number_that_another_agent_is_given_is_answered_by_it() {
     assert_eq!(status, 201);
     let number = json!({ "number": "+15550111", "agentId": agent["id"] });
     assert_eq!(stage.api("POST", "/api/numbers", Some(number)).await.0, 201);
+    // What the API changes reaches the webhook a moment later.
+    for n in 0.. {
+        let fields = [("CallSid", &*format!("CA{n}")), ("To", "+15550111")];
+        let (_, twiml) = stage.post("/twilio/incoming-call", &fields).await;
+        if twiml.contains("<Connect ") {
+            break;
+        }
+        assert!(n < 200, "{twiml}");
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
     let live = tokio::spawn(twilio::call(twilio::Options {
         to: "+15550111".to_owned(),
         time_limit: Duration::from_secs(10),

@@ -1,8 +1,8 @@
 //! What the server has kept of the call, asked for over its API.
 
 use std::{
-    fmt,
-    fs,
+    fmt, fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -35,7 +35,11 @@ impl Kept {
     pub(crate) async fn of(server: &Server, call_sid: &str) -> anyhow::Result<Self> {
         let call = api::finished_call(server.address, call_sid).await?;
         let id = call["id"].as_str().context("a call without an id")?;
-        let found = api::get(server.address, &format!("/api/calls?caller={CALLER}&limit=5")).await?;
+        let found = api::get(
+            server.address,
+            &format!("/api/calls?caller={CALLER}&limit=5"),
+        )
+        .await?;
         ensure!(found["total"] == 1, "the list of calls is {found:#}");
         for path in questions(id) {
             api::get_bytes(server.address, &path).await?;
@@ -49,7 +53,7 @@ impl Kept {
         })
     }
 
-    /// The turns as who, when they began and ended within the call in seconds, and the words.
+    /// The turns as who and the words, in order.
     pub fn turns(&self) -> impl Iterator<Item = (&str, &str)> {
         let turns = self.call["transcripts"].as_array().into_iter().flatten();
         turns.filter_map(|turn| Some((turn["speaker"].as_str()?, turn["text"].as_str()?)))
@@ -58,12 +62,18 @@ impl Kept {
 
 impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Transcript, from the server's database (the agent's turns as they were heard):")?;
+        writeln!(
+            f,
+            "Transcript, from the server's database (the agent's turns as they were heard):"
+        )?;
         for (speaker, text) in self.turns() {
             writeln!(f, "  {speaker:<7} {text}")?;
         }
         let analytics = &self.call["analytics"];
-        let latencies = analytics["responseLatenciesMs"].as_array().into_iter().flatten();
+        let latencies = analytics["responseLatenciesMs"]
+            .as_array()
+            .into_iter()
+            .flatten();
         let latencies: Vec<String> = latencies.map(|ms| format!("{ms} ms")).collect();
         writeln!(
             f,
@@ -73,17 +83,25 @@ impl fmt::Display for Kept {
             self.call["sentiment"].as_str().unwrap_or("none"),
             analytics["sentiment"],
         )?;
-        let seconds = self.call["recordings"][0]["durationMs"].as_f64().unwrap_or_default() / 1e3;
+        let seconds = self.call["recordings"][0]["durationMs"]
+            .as_f64()
+            .unwrap_or_default()
+            / 1e3;
         writeln!(
             f,
             "Recording: {} ({seconds:.1} s; left the caller, right the agent as heard)",
-            Path::new(DIRECTORY).join(&self.file).display(),
+            Path::new("demo-output/server").join(&self.file).display(),
         )
     }
 }
 
 /// The settings of the demo's server as a file, so that the server can be started again on what it has kept.
+/// What was kept before is gone.
 pub(crate) fn write_settings(directory: &Path) -> anyhow::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+        _ => fs::create_dir_all(directory)?,
+    }
     let lines = [
         ("PUBLIC_BASE_URL", PUBLIC_URL),
         ("TWILIO_ACCOUNT_SID", ACCOUNT_SID),
@@ -103,7 +121,8 @@ pub(crate) fn write_settings(directory: &Path) -> anyhow::Result<()> {
 
 /// How to look at a call once the server is started again.
 pub fn commands(call_id: &str) -> String {
-    let mut text = format!("Look at it in another terminal while `make demo-api` runs:\n  KEY={API_KEY}\n");
+    let mut text =
+        format!("Look at it in another terminal while `make demo-api` runs:\n  KEY={API_KEY}\n");
     for path in questions(call_id) {
         let file = if path.contains("/recording") {
             " -o recording.wav"
@@ -129,8 +148,6 @@ fn questions(call_id: &str) -> [String; 6] {
     ]
 }
 
-/// Below the demo's output.
-pub(crate) const DIRECTORY: &str = "server";
 const ADDRESS: &str = "http://127.0.0.1:8080";
 /// What the simulated Twilio shows as the caller, `+` escaped.
 const CALLER: &str = "%2B15550155";

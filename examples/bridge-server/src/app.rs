@@ -9,8 +9,9 @@ use rustls::ClientConfig;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::{
-    admissions::Admissions, config::Config, directory::Directory, http::Repeats, journal::Journal,
-    log::Log, recording::Recordings, tools::Tools, twilio_rest::TwilioRest,
+    admissions::Admissions, config::Config, directory::Directory, greetings::Greetings,
+    http::Repeats, journal::Journal, log::Log, recording::Recordings, tools::Tools,
+    twilio_rest::TwilioRest,
 };
 
 pub(crate) struct App {
@@ -24,6 +25,7 @@ pub(crate) struct App {
     pub(crate) directory: Directory,
     pub(crate) journal: Journal,
     pub(crate) recordings: Recordings,
+    pub(crate) greetings: Greetings,
     pub(crate) tools: Tools,
     pub(crate) twilio: TwilioRest,
     /// One permit per call that may still be taken.

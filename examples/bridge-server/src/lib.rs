@@ -11,6 +11,7 @@ mod directory;
 mod end;
 pub mod feed;
 mod flight;
+mod greetings;
 mod http;
 pub mod journal;
 mod library_log;
@@ -30,6 +31,5 @@ pub mod store;
 pub mod time;
 pub mod tools;
 pub mod twilio_rest;
-mod words;
 
 pub use serve::run;

@@ -178,7 +178,7 @@ async fn after_a_stream_twilio_hangs_up_unless_told_otherwise() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_that_another_agent_is_given_is_answered_by_it() {
-    let stage = stage(&[]).await;
+    let stage = stage(&["--drain-seconds", "0"]).await;
     let agent =
         json!({ "name": "Night", "instructions": "Say that it is night.", "voice": "cedar" });
     let (status, agent) = stage.api("POST", "/api/agents", Some(agent)).await;

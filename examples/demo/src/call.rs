@@ -128,12 +128,22 @@ impl Call {
         line.unwrap_or_default()
     }
 
-    /// The words of one of the agent's items, as the server logged them.
+    /// The words of one of the agent's items, as the model told them to the server.
     pub(crate) fn words_of(&self, item_id: &str) -> &str {
-        self.server_lines("transcript")
-            .filter(|line| line["item_id"] == item_id && line["is_final"] == true)
-            .find_map(|line| line["text"].as_str())
+        self.told(AGENTS_WORDS)
+            .find_map(|(item, words)| (item == item_id).then_some(words))
             .unwrap_or_default()
+    }
+
+    /// What the model told the server was said, in the order in which it did: whose words `kind` names, with the item.
+    pub(crate) fn told(&self, kind: &str) -> impl Iterator<Item = (&str, &str)> {
+        let events = self.model.server_events.iter();
+        events
+            .filter(move |event| event.kind == kind)
+            .filter_map(|event| {
+                let text = |name: &str| event.event[name].as_str();
+                Some((text("item_id")?, text("transcript")?))
+            })
     }
 
     /// Lines of the server's log, with `event` as their name.
@@ -144,5 +154,9 @@ impl Call {
     }
 }
 
+/// Event that tells all words of an item of the agent's.
+pub(crate) const AGENTS_WORDS: &str = "response.output_audio_transcript.done";
+/// Event that tells all words of a turn of the caller's.
+pub(crate) const CALLERS_WORDS: &str = "conversation.item.input_audio_transcription.completed";
 /// About that of the service.
 const SPEED: f64 = 8.0;

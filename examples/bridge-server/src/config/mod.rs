@@ -15,6 +15,7 @@ use trunkline::bridge::{BargeIn, ModelAudio};
 pub(crate) use self::options::Options;
 use crate::{
     agent::{AgentSettings, Tool, is_e164},
+    call::Patience,
     record::RecordingFormat,
 };
 
@@ -36,6 +37,7 @@ pub(crate) struct Config {
     pub(crate) transcription_model: Option<String>,
     pub(crate) model_audio: ModelAudio,
     pub(crate) session_length: Duration,
+    pub(crate) patience: Patience,
     pub(crate) barge_in: BargeIn,
     pub(crate) voice_detection: bool,
     /// The agent that an empty database begins with, and its number.
@@ -238,6 +240,7 @@ impl Config {
                     .filter(|name| !name.is_empty()),
                 model_audio: model_audio?,
                 session_length: Duration::from_secs(60 * session_minutes?),
+                patience: options.patience,
                 barge_in: barge_in?,
                 voice_detection: voice_detection?,
                 first_agent: first_agent(options.instructions, options.greeting),
@@ -271,18 +274,6 @@ impl Config {
             Some(config) if problems.0.is_empty() => Ok(config),
             _ => Err(problems),
         }
-    }
-
-    /// The model's endpoint for `model`, or the server's own choice.
-    pub(crate) fn model_url(&self, model: Option<&str>) -> String {
-        let joint = if self.openai_url.contains('?') {
-            '&'
-        } else {
-            '?'
-        };
-        let model = model.unwrap_or(&self.openai_model);
-        let model: String = form_urlencoded::byte_serialize(model.as_bytes()).collect();
-        format!("{}{joint}model={model}", self.openai_url)
     }
 }
 

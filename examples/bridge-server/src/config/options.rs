@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::call::Patience;
+
 /// Joins Twilio calls to a realtime model.
 ///
 /// Every option is an environment variable, too, and a file `.env` in the working directory is read; the
@@ -153,4 +155,6 @@ pub(crate) struct Options {
     /// both peers said, the caller's voice included. Whoever may read it may hear the calls
     #[arg(long, env = "FLIGHT_RECORDER", value_name = "DIR")]
     pub(super) flight_recorder: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) patience: Patience,
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use trunkline::{
-    JsonStr, RawJson, base64,
+    Error, JsonStr, RawJson, base64,
     dialect::{Carrier, CarrierEvent, Shape, Track},
     twilio::Twilio,
 };
@@ -72,8 +72,8 @@ impl Assembler {
     pub(super) fn take(&mut self, direction: Direction, time: Duration, text: &str) {
         let now = samples(time);
         match direction {
-            Direction::FromTwilio => self.from_twilio(now, text),
-            Direction::ToTwilio => self.to_twilio(now, text),
+            Direction::FromTwilio => self.twilio_said(now, text),
+            Direction::ToTwilio => self.twilio_was_told(now, text),
         }
     }
 
@@ -135,7 +135,7 @@ impl Assembler {
         size_of::<Self>() + self.caller.capacity() + self.heard.memory_bytes()
     }
 
-    fn from_twilio(&mut self, now: i64, text: &str) {
+    fn twilio_said(&mut self, now: i64, text: &str) {
         let Ok(message) = Twilio.read_next(&mut self.shape, text) else {
             return;
         };
@@ -173,11 +173,8 @@ impl Assembler {
             .saturating_sub(self.origin);
         let (end, len) = (self.end(), audio.len() as i64);
         // Time stamps in whole milliseconds may round.
-        let mut at = if (stamp - end).abs() <= ROUNDING {
-            end
-        } else {
-            stamp
-        };
+        let is_next = stamp.saturating_sub(end).unsigned_abs() <= ROUNDING;
+        let mut at = if is_next { end } else { stamp };
         // Nobody has said more than there was time for.
         let possible = self.clock.position(now).max(end) + MAX_AHEAD;
         if at < self.base - len || at > possible.min(end + MAX_GAP) {
@@ -186,7 +183,8 @@ impl Assembler {
                 self.lost_samples += audio.len() as u64;
                 return;
             }
-            self.origin = self.origin.saturating_add(stamp - end);
+            let off = stamp.saturating_sub(end);
+            self.origin = self.origin.saturating_add(off);
             at = end;
         }
         self.strays = 0;
@@ -208,7 +206,7 @@ impl Assembler {
         self.clock.passed(now, at + audio.len() as i64);
     }
 
-    fn to_twilio(&mut self, now: i64, text: &str) {
+    fn twilio_was_told(&mut self, now: i64, text: &str) {
         let Ok(message) = RawJson::new(text) else {
             return;
         };
@@ -256,12 +254,18 @@ impl Assembler {
 
 fn with_audio(payload: JsonStr<'_>, then: impl FnOnce(&[u8])) {
     let mut short = [0; 1_024];
-    if let Ok(count) = base64::decode_str(payload, &mut short) {
-        return then(&short[..count]);
-    }
-    let mut long = vec![0; payload.len() / 4 * 3 + 3];
-    if let Ok(count) = base64::decode_str(payload, &mut long) {
-        then(&long[..count]);
+    let mut long;
+    let audio = match base64::decode_str(payload, &mut short) {
+        Ok(count) => &short[..count],
+        Err(Error::BufferTooShort { needed, .. }) => {
+            long = vec![0; needed];
+            let count = base64::decode_str(payload, &mut long).unwrap_or(0);
+            &long[..count]
+        }
+        Err(_) => return,
+    };
+    if !audio.is_empty() {
+        then(audio);
     }
 }
 
@@ -280,6 +284,6 @@ const MAX_GAP: i64 = 60 * 8_000;
 /// How far time stamps may be ahead of the time, 2 s.
 const MAX_AHEAD: i64 = 2 * 8_000;
 /// 5 ms.
-const ROUNDING: i64 = 40;
+const ROUNDING: u64 = 40;
 /// Half a second of frames.
 const MAX_STRAYS: u32 = 25;

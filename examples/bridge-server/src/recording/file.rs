@@ -9,7 +9,7 @@ use std::{
     io,
     ops::Range,
     os::unix::fs::FileExt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -127,10 +127,11 @@ impl OpenRecording {
             affected.end = self.shared.max_samples;
             self.is_partial = true;
         }
-        if affected.start < affected.end && self.assembler.len() as i64 >= self.retry_at {
-            if let Err(error) = self.write(affected) {
-                self.failed(&error);
-            }
+        if affected.start < affected.end
+            && self.assembler.len() as i64 >= self.retry_at
+            && let Err(error) = self.write(affected)
+        {
+            self.failed(&error);
         }
         self.assembler.written();
     }
@@ -187,6 +188,7 @@ impl OpenRecording {
         // So that the file's name survives a failure of the power, too.
         self.shared.later(move || {
             let _ = sync_folders(&root, &folder);
+            None
         });
         Ok(())
     }
@@ -221,14 +223,14 @@ impl OpenRecording {
 
     fn report(&self, status: RecordingStatus) {
         let is_there = self.sink.is_some();
-        self.shared.report(recording(
+        self.shared.report(Record::Recording(recording(
             &self.names,
             self.names.part(),
             self.layout,
             self.shared.format,
             status,
             if is_there { self.data_bytes() } else { 0 },
-        ));
+        )));
     }
 }
 
@@ -236,46 +238,62 @@ impl OpenRecording {
 pub(super) struct End(OpenRecording);
 
 impl End {
-    /// Waits until the file is on the disk, gives it its name and tells of it.
-    pub(super) fn settle(self) {
+    /// Waits until the file is on the disk, gives it its name and tells of it. Returns a note of that, which
+    /// can go once what was told is safe.
+    pub(super) fn settle(self) -> Option<PathBuf> {
         let Self(mut open) = self;
-        let root = open.shared.root.clone();
-        let mut status = RecordingStatus::Completed;
-        let mut file = open.names.part();
-        match close(&mut open, &root) {
-            Ok(finished) => file = finished,
-            Err(error) => open.failed(&error),
+        // A recording without audio is a recording, too.
+        let synced = open
+            .open()
+            .and_then(|()| open.write_header())
+            .and_then(|()| open.sink.as_ref().map_or(Ok(()), |sink| sink.sync()));
+        if let Err(error) = synced {
+            open.failed(&error);
+        }
+        let (shared, names) = (&open.shared, &open.names);
+        let status = match open.is_partial {
+            true => RecordingStatus::Partial,
+            false => RecordingStatus::Completed,
+        };
+        let file = names.finished(&shared.root);
+        let mut told = recording(
+            names,
+            file,
+            open.layout,
+            shared.format,
+            status,
+            open.data_bytes(),
+        );
+        let note = open.sink.is_some().then(|| shared.root.join(names.note()));
+        if let Some(note) = &note {
+            // Without it a kill leaves a record in progress; that is all.
+            let _ = leave_note(note, &told);
+        }
+        if let Err(error) = give_name(&shared.root, names, &told.file) {
+            told.file = names.part();
+            told.status = RecordingStatus::Partial;
+            open.failed(&error);
         }
         let stats = &open.shared.stats;
-        if open.is_partial {
-            status = RecordingStatus::Partial;
-            stats.partial.fetch_add(1, Relaxed);
-        } else {
-            stats.completed.fetch_add(1, Relaxed);
-        }
-        let (layout, format) = (open.layout, open.shared.format);
-        let data = open.data_bytes();
-        let done = recording(&open.names, file, layout, format, status, data);
-        open.shared.report(done);
+        match told.status {
+            RecordingStatus::Completed => stats.completed.fetch_add(1, Relaxed),
+            _ => stats.partial.fetch_add(1, Relaxed),
+        };
+        open.shared.report(Record::Recording(told));
+        note
     }
 }
 
-fn close(open: &mut OpenRecording, root: &Path) -> io::Result<String> {
-    // A recording without audio is a recording, too.
-    open.open()?;
-    open.write_header()?;
-    if let Some(sink) = &open.sink {
-        sink.sync()?;
-    }
-    give_name(root, &open.names)
+/// Writes down what is told of a recording, for [`Recordings::recover`](super::Recordings::recover).
+fn leave_note(note: &Path, told: &Recording) -> io::Result<()> {
+    let file = layout::create(note)?;
+    file.write_all_at(&serde_json::to_vec(told)?, 0)
 }
 
 /// Renames a part to what it is called once it is finished.
-pub(super) fn give_name(root: &Path, names: &Names) -> io::Result<String> {
-    let finished = names.finished(root);
-    std::fs::rename(root.join(names.part()), root.join(&finished))?;
-    File::open(root.join(names.folder()))?.sync_all()?;
-    Ok(finished)
+pub(super) fn give_name(root: &Path, names: &Names, file: &str) -> io::Result<()> {
+    std::fs::rename(root.join(names.part()), root.join(file))?;
+    File::open(root.join(names.folder()))?.sync_all()
 }
 
 /// What is told of a recording with `data` bytes of audio.
@@ -286,8 +304,8 @@ pub(super) fn recording(
     format: crate::record::RecordingFormat,
     status: RecordingStatus,
     data: u64,
-) -> Record {
-    Record::Recording(Recording {
+) -> Recording {
+    Recording {
         id: names.id.to_string(),
         call_id: names.call_id.clone(),
         file,
@@ -296,7 +314,7 @@ pub(super) fn recording(
         duration_ms: (data / layout.bytes_per_ms()) as i64,
         bytes: (layout.header_len + data) as i64,
         started_at: names.started_at(),
-    })
+    }
 }
 
 /// Every folder from `folder` up to `root`.

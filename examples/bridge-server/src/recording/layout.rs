@@ -2,7 +2,8 @@
 //!
 //! `2026/11/28/CALL.wav` is a finished recording. One that is being written is
 //! `2026/11/28/CALL.ID.part`, and its writer holds a lock on it: when the process is killed the name
-//! stays and the lock goes, which is how it is found later.
+//! stays and the lock goes, which is how it is found later. `2026/11/28/CALL.ID.ended` is a note of what
+//! was told of a recording that has just ended, in case a kill comes before that was taken down.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -43,8 +44,17 @@ impl Names {
 
     /// What the file at `path` below the root is, if it is a recording that was not finished.
     pub(super) fn of_part(path: &str) -> Option<Self> {
+        Self::of(path, ".part")
+    }
+
+    /// Whose note the file at `path` below the root is.
+    pub(super) fn of_note(path: &str) -> Option<Self> {
+        Self::of(path, ".ended")
+    }
+
+    fn of(path: &str, suffix: &str) -> Option<Self> {
         let (folder, name) = path.rsplit_once('/')?;
-        let (call_id, id) = name.strip_suffix(".part")?.rsplit_once('.')?;
+        let (call_id, id) = name.strip_suffix(suffix)?.rsplit_once('.')?;
         let id = Uuid::parse_str(id).ok()?;
         started_at(id)?;
         (is_call_id(call_id) && is_folder(folder)).then(|| Self {
@@ -66,6 +76,11 @@ impl Names {
     /// While it is written.
     pub(super) fn part(&self) -> String {
         format!("{}/{}.{}.part", self.folder, self.call_id, self.id)
+    }
+
+    /// The note of its end.
+    pub(super) fn note(&self) -> String {
+        format!("{}/{}.{}.ended", self.folder, self.call_id, self.id)
     }
 
     /// Once it is finished. A call that was recorded before, such as one with a second stream, gets a name
@@ -96,7 +111,7 @@ pub(super) fn resolve(root: &Path, path: &str) -> Option<PathBuf> {
     (is_file && parent.starts_with(root.canonicalize().ok()?)).then_some(full)
 }
 
-/// The recordings below `root`, finished or not: paths below it. Anything else is left out.
+/// The recordings below `root`, finished or not, and notes: paths below it. Anything else is left out.
 pub(super) fn list(root: &Path) -> io::Result<Vec<String>> {
     let mut files = Vec::new();
     let mut folders = vec![(String::new(), 0)];
@@ -113,7 +128,8 @@ pub(super) fn list(root: &Path) -> io::Result<Vec<String>> {
                 format!("{folder}/{name}")
             };
             if depth == DEPTH && kind.is_file() {
-                let is_ours = path.ends_with(".wav") || Names::of_part(&path).is_some();
+                let is_part = Names::of_part(&path).or(Names::of_note(&path)).is_some();
+                let is_ours = is_part || path.ends_with(".wav");
                 files.extend(is_ours.then_some(path));
             } else if depth < DEPTH && kind.is_dir() && is_digits(&entry.file_name()) {
                 folders.push((path, depth + 1));

@@ -1,14 +1,14 @@
 //! Recordings of calls: stereo WAV files, the caller left, the agent right, as the caller heard it.
 //!
 //! ```text
-//!  call's task ── Tap ──▶ batches of 100 ms ──▶ writer thread: Assembler ─▶ Renderer ─▶ file
+//!  call's task ── Tap ──▶ batches of 80 ms ──▶  writer thread: Assembler ─▶ Renderer ─▶ file
 //!                (never waits)  (bounded)        (a few for all calls)
 //! ```
 //!
 //! Both channels are on the caller's time line and end with the caller's last frame. A file is valid
 //! whenever the process ends, and misses no more than the last 200 ms then.
 //!
-//! Memory per call: some 30 KiB for the tracks (see `assembler.rs`) and 5 KiB for the batch. Audio that was
+//! Memory per call: some 30 KiB for the tracks (see `assembler.rs`) and 5 KiB for a batch. Audio that was
 //! sent far ahead to Twilio waits here as well, 8 KB for each second of it, for all calls together no
 //! more than 32 MiB.
 
@@ -42,7 +42,10 @@ use std::{
 };
 
 pub use self::tap::Tap;
-use self::{layout::Names, writer::Job};
+use self::{
+    layout::Names,
+    writer::{Job, Task},
+};
 use crate::{
     record::{Record, Recording, RecordingFormat},
     time::UnixMs,
@@ -60,7 +63,7 @@ pub struct Settings {
     /// Longest recording; what comes after that is missing. At most 18 h, since the sizes in a WAV file end
     /// at 4 GiB. 4 h by default.
     pub max_duration: Duration,
-    /// Batches of 100 ms, of 5 KiB each, that may wait for one of the threads. 1,024 by default.
+    /// Batches of 80 ms, of 4 KiB each, that may wait for one of the threads. 1,024 by default.
     pub queue: usize,
 }
 
@@ -100,7 +103,7 @@ pub(crate) struct Shared {
     records: Box<dyn Fn(Record) + Send + Sync>,
     stats: Counters,
     /// For what waits for the disk.
-    later: Mutex<Option<Sender<Box<dyn FnOnce() + Send>>>>,
+    later: Mutex<Option<Sender<Task>>>,
 }
 
 /// What has happened since the start.
@@ -150,7 +153,7 @@ impl Recordings {
     ) -> io::Result<Self> {
         layout::make_folder(&settings.root)?;
         survive_file_size_limit();
-        let (later, tasks) = channel::<Box<dyn FnOnce() + Send>>();
+        let (later, tasks) = channel();
         let max_duration = settings.max_duration.min(file::MAX_DURATION);
         let shared = Arc::new(Shared {
             root: settings.root,
@@ -172,7 +175,7 @@ impl Recordings {
             writers.push(jobs);
         }
         let finisher = thread::Builder::new().name("recording-sync".to_owned());
-        threads.push(finisher.spawn(move || tasks.into_iter().for_each(|task| task()))?);
+        threads.push(finisher.spawn(move || writer::carry_out(&tasks))?);
         Ok(Self {
             inner: Some(Arc::new(Inner {
                 shared,
@@ -307,9 +310,9 @@ impl Shared {
     }
 
     /// Has `task` done by the thread that may wait for the disk.
-    fn later(&self, task: impl FnOnce() + Send + 'static) {
+    fn later(&self, task: impl FnOnce() -> Option<PathBuf> + Send + 'static) {
         if let Some(later) = &*lock(&self.later) {
-            let _ = later.send(Box::new(task));
+            let _ = later.send(Task(Box::new(task)));
         }
     }
 }

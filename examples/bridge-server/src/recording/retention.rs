@@ -8,7 +8,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use super::{Shared, layout};
+use super::{
+    Shared,
+    layout::{self, Names},
+};
 use crate::{
     record::{Record, Recording, RecordingStatus},
     time::UnixMs,
@@ -38,8 +41,10 @@ pub(super) fn purge(shared: &Shared, listed: Vec<Recording>, cutoff: UnixMs) -> 
     }
     match layout::list(&shared.root) {
         Ok(files) => {
-            for file in files {
-                match remove_if_older(&shared.root, &file, cutoff) {
+            // Notes have a time of their own.
+            let recordings = files.iter().filter(|file| Names::of_note(file).is_none());
+            for file in recordings {
+                match remove_if_older(&shared.root, file, cutoff) {
                     Ok(was_old) => removed += usize::from(was_old),
                     Err(error) => failed(shared, &error),
                 }

@@ -12,7 +12,7 @@ use std::{
 use super::{Shared, assembler::Direction, writer::Job};
 
 /// Where a call's task puts what passes, in the order in which it passes. Nothing here waits: messages are
-/// copied, and every 100 ms handed to a thread. If it is behind, they are dropped, and the recording is silent
+/// copied, and every 80 ms handed to a thread. If it is behind, they are dropped, and the recording is silent
 /// for that time and [`Partial`](crate::record::RecordingStatus::Partial).
 ///
 /// Memory: a batch of up to 8 KiB and one message of up to 16 KiB, which is normally some 5 KiB. What
@@ -144,8 +144,9 @@ pub(super) fn messages(batch: &[u8]) -> impl Iterator<Item = (Direction, Duratio
     })
 }
 
-/// What a batch holds of the call: half of what a kill may cost.
-const BATCH_TIME: Duration = Duration::from_millis(100);
+/// With the frame that is being spoken, half of the 200 ms that a kill may cost; the rest is for a thread that is
+/// behind.
+const BATCH_TIME: Duration = Duration::from_millis(80);
 /// Bytes; what that time usually comes to.
 const BATCH_CAPACITY: usize = 5 << 10;
 const MAX_BATCH: usize = 8 << 10;

@@ -1,7 +1,9 @@
 //! The threads that write recordings, and the one that waits for the disk when they end.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
+    fs,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -31,6 +33,26 @@ pub(super) enum Job {
     },
     /// The server ends.
     Stop,
+}
+
+/// What the thread that waits for the disk does; it returns a file that can be removed after a while.
+pub(super) struct Task(pub(super) Box<dyn FnOnce() -> Option<PathBuf> + Send>);
+
+/// Carries out `tasks` until there can be no more.
+pub(super) fn carry_out(tasks: &Receiver<Task>) {
+    let mut notes: VecDeque<(Instant, PathBuf)> = VecDeque::new();
+    loop {
+        let now = Instant::now();
+        while let Some((_, note)) = notes.pop_front_if(|(due, _)| *due <= now) {
+            let _ = fs::remove_file(note);
+        }
+        let due = notes.front().map_or(NOTE_LIFE, |(due, _)| *due - now);
+        match tasks.recv_timeout(due) {
+            Ok(Task(task)) => notes.extend(task().map(|note| (Instant::now() + NOTE_LIFE, note))),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
 }
 
 /// Writes the recordings of some of the calls, until told to stop.
@@ -129,6 +151,8 @@ impl Writer {
     }
 }
 
+/// Longer than a record takes to the journal, and far shorter than notes would take to be many.
+const NOTE_LIFE: Duration = Duration::from_secs(10);
 const SWEEP: Duration = Duration::from_secs(1);
 /// What the recordings of one thread may hold before none of them may hold much: a gigabyte of calls as they
 /// usually are, or half an hour of audio that was sent ahead.

@@ -6,7 +6,6 @@
 mod answer;
 mod arguments;
 mod definition;
-mod demo;
 mod destination;
 mod pricing;
 mod schedule;
@@ -25,7 +24,6 @@ use rustls::ClientConfig;
 use serde_json::Value;
 use tokio::time::timeout;
 
-pub(crate) use self::demo::{HANG_UP, definitions, run};
 pub use self::destination::{AllowedHost, Destinations, Refused, SystemResolver};
 use self::{answer::Answer, webhook::Webhooks};
 use crate::{

@@ -16,6 +16,7 @@ use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
+use trunkline_bridge_server::store::Store;
 use trunkline_demo::{API_KEY, Server};
 use trunkline_simulators::{
     Clock, Speech,
@@ -37,6 +38,31 @@ pub(crate) struct Stage {
 pub(crate) struct Played {
     pub(crate) sessions: Vec<SessionRecord>,
     pub(crate) log: Vec<Value>,
+    /// What the server has written into its database, in order: the data of each status event, with its
+    /// `kind`.
+    pub(crate) records: Vec<Value>,
+}
+
+impl Played {
+    /// The records of this kind.
+    pub(crate) fn records(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        self.records
+            .iter()
+            .filter(move |record| record["kind"] == *kind)
+    }
+
+    /// Speaker and words of all turns, in the order in which they began.
+    pub(crate) fn turns(&self) -> Vec<(&str, &str)> {
+        let mut turns: Vec<&Value> = self.records("transcript").collect();
+        turns.sort_by_key(|turn| turn["startedAt"].as_str());
+        turns
+            .into_iter()
+            .map(|turn| {
+                let text = |name: &str| turn[name].as_str().expect("text");
+                (text("speaker"), text("text"))
+            })
+            .collect()
+    }
 }
 
 impl Stage {
@@ -140,7 +166,16 @@ impl Stage {
                 .any(|secret| text.contains(secret)),
             "a secret is in the log"
         );
-        Played { sessions, log }
+        let database = self.directory.path().join("trunkline.db");
+        let records = match database.exists() {
+            true => written(&format!("sqlite://{}", database.display())).await,
+            false => Vec::new(),
+        };
+        Played {
+            sessions,
+            log,
+            records,
+        }
     }
 
     /// Posts a form, signed as Twilio does, and returns status and body.
@@ -213,6 +248,18 @@ impl Stage {
     pub(crate) async fn http(&self, request: &str) -> (u16, String) {
         http(self.server.address, request).await
     }
+}
+
+/// The status events in a database.
+async fn written(url: &str) -> Vec<Value> {
+    let store = Store::open(url).await.expect("the server's database");
+    let events = store.events_after(0, 10_000).await.expect("its events");
+    let events = events.into_iter().map(|event| {
+        let mut data = event.data;
+        data["kind"] = event.event.into();
+        data
+    });
+    events.collect()
 }
 
 /// Status events as they come.

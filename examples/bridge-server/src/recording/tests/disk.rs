@@ -5,6 +5,7 @@ use std::{
     io,
     os::unix::fs::{FileExt, PermissionsExt},
     path::{Path, PathBuf},
+    slice,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -286,6 +287,39 @@ fn what_a_kill_leaves_is_repaired_unless_somebody_writes_it() {
 }
 
 #[test]
+fn a_kill_between_the_end_and_its_record_costs_nothing() {
+    let folder = Folder::new();
+    let (recordings, told) = open(Settings::new(&folder.0, RecordingFormat::Wav));
+    let shared = &recordings.inner.as_ref().unwrap().shared;
+    let names = Names::new("call").unwrap();
+    let mut recording = OpenRecording::create(Arc::clone(shared), names.clone());
+    recording.take(&batch(0, 1), false);
+    let note = recording.finish().settle().unwrap();
+    let ended = told.lock().unwrap().last().unwrap().clone();
+    assert_eq!(ended.status, RecordingStatus::Completed);
+    let file = folder.0.join(&ended.file);
+    for is_named in [true, false] {
+        if !is_named {
+            fs::rename(&file, folder.0.join(names.part())).unwrap();
+        }
+        told.lock().unwrap().clear();
+        assert_eq!(recordings.recover().unwrap(), 1);
+        assert_eq!(*told.lock().unwrap(), slice::from_ref(&ended));
+        assert!(file.exists() && note.exists());
+    }
+    // What a note says counts only if it can be so.
+    let lie = serde_json::to_string(&ended)
+        .unwrap()
+        .replace("/call.wav", "/../call.wav");
+    for lie in [&lie, "{", ""] {
+        fs::write(&note, lie).unwrap();
+        assert_eq!(recordings.recover().unwrap(), 0);
+        assert!(file.exists());
+    }
+    recordings.close();
+}
+
+#[test]
 fn old_recordings_are_purged_and_nothing_else_is() {
     let folder = Folder::new();
     let mut settings = Settings::new(&folder.0, RecordingFormat::Wav);
@@ -341,4 +375,33 @@ fn old_recordings_are_purged_and_nothing_else_is() {
     drop(live);
     recordings.close();
     fs::remove_file(outside).unwrap();
+}
+
+#[tokio::test]
+async fn purging_begins_at_the_start_with_what_the_database_lists() {
+    let folder = Folder::new();
+    let mut settings = Settings::new(&folder.0, RecordingFormat::Wav);
+    settings.keep = Some(Duration::ZERO);
+    let (recordings, told) = open(settings);
+    drop(recordings.start("call").unwrap());
+    while recordings.stats().completed == 0 || told.lock().unwrap().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let ended = told.lock().unwrap().last().unwrap().clone();
+    let began = UnixMs::now();
+    let purging = recordings.purge_hourly(async |cutoff| {
+        assert!(cutoff >= began);
+        Ok::<_, ()>(vec![ended.clone()])
+    });
+    let purged = async {
+        while told.lock().unwrap().last().unwrap().status != RecordingStatus::Purged {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::select! {
+        () = purging => panic!("it goes on"),
+        () = purged => {}
+    }
+    assert_eq!(recordings.path(&ended.file), None);
+    recordings.close();
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::line::{Act, Line, Network, from_caller};
 use crate::recording::{
     SILENCE,
@@ -255,4 +257,65 @@ fn audio_beyond_what_may_wait_is_silence_and_the_rest_keeps_its_time() {
     let (errors, missing, _) = errors(&line.heard, &written.agent);
     let worst = errors.iter().map(|error| error.abs()).max().unwrap();
     assert!(worst <= 8 && missing >= 4_000, "{worst} {missing}");
+}
+
+#[test]
+fn whatever_comes_memory_is_bounded_and_the_tracks_stay_equally_long() {
+    let mut line = Line::new(Network::default());
+    let mut assembler = Assembler::new();
+    let mut written = Written::default();
+    let mut now = 0;
+    for step in 0..20_000 {
+        now += line.dice(40);
+        let name = line.dice(20);
+        let text = match line.dice(8) {
+            0 => from_caller(u64::MAX - line.dice(1 << 60), &[1; 160]),
+            1 => from_caller(line.dice(now + 3_000), &[1; 7]),
+            2..5 => from_caller(now, &[1; 160]),
+            5 => from_caller(now, &[]),
+            6 => from_caller(now, &[2; 3_000]),
+            _ => json!({"event": "mark", "streamSid": "MZ1", "mark": {"name": name.to_string()}})
+                .to_string(),
+        };
+        assembler.take(Direction::FromTwilio, Duration::from_millis(now), &text);
+        let text = match line.dice(8) {
+            0 => json!({"event": "clear"}).to_string(),
+            1..3 => json!({"event": "mark", "mark": {"name": name.to_string()}}).to_string(),
+            3 => from_caller(0, &[]),
+            _ => from_caller(0, &[3; 160]),
+        };
+        assembler.take(Direction::ToTwilio, Duration::from_millis(now), &text);
+        if step % 1_000 == 0 {
+            assembler.lose_track(Duration::from_millis(now));
+        }
+        if step % 5 == 0 {
+            written.take(&mut assembler);
+        }
+        assert!(assembler.memory_bytes() < 256 << 10);
+    }
+    written.take(&mut assembler);
+    assert_eq!(written.caller.len(), assembler.len() as usize);
+    assert_eq!(written.agent.len(), written.caller.len());
+}
+
+#[test]
+fn audio_sent_far_ahead_is_held_until_a_clear() {
+    let mut assembler = Assembler::new();
+    let usual = assembler.memory_bytes();
+    spoke(&mut assembler, 20, 0, 1);
+    let second = from_caller(0, &[3; 8_000]);
+    for _ in 0..60 {
+        assembler.take(Direction::ToTwilio, Duration::from_millis(20), &second);
+    }
+    assert!(assembler.memory_bytes() - usual >= 480_000);
+    for n in 1..=100 {
+        spoke(&mut assembler, 20 + 20 * n, 20 * n, 1);
+    }
+    let clear = r#"{"event":"clear","streamSid":"MZ1"}"#;
+    assembler.take(Direction::ToTwilio, Duration::from_millis(2_020), clear);
+    let mut written = Written::default();
+    written.take(&mut assembler);
+    assert!(assembler.memory_bytes() < 48 << 10);
+    let heard = written.agent.iter().filter(|&&code| code == 3).count();
+    assert_eq!(heard, 16_000);
 }

@@ -473,20 +473,18 @@ async fn a_database_that_is_away_costs_an_answer_in_words() {
     let postgres = Postgres::start_new();
     let database = postgres.database();
     let store = Store::open(&database.url).await.unwrap();
+    let call = admission(built_in());
+    let tools = office::office(&store).await;
+    success(run(&tools, &call, "get_pricing", json!({})).await);
     let limits = Limits {
         database_timeout: Duration::from_millis(300),
         ..Limits::default()
     };
-    let tools = Tools::new(
-        store.clone(),
-        Settings {
-            limits,
-            ..settings()
-        },
-    )
-    .unwrap();
-    let call = admission(built_in());
-    success(run(&tools, &call, "get_pricing", json!({})).await);
+    let settings = Settings {
+        limits,
+        ..settings()
+    };
+    let tools = Tools::new(store, settings).unwrap();
     postgres.stop();
     for (name, arguments) in [
         ("get_slots", json!({})),

@@ -182,6 +182,8 @@ const MAX_URL: usize = 2_048;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -304,6 +306,37 @@ mod tests {
             "", ":80", "http://x", "x/y", "u@x", "x:99999", "x y", "[::1", "x?y",
         ] {
             assert!(bad.parse::<AllowedHost>().is_err(), "{bad}");
+        }
+    }
+
+    /// Finds one public address the first time, and then another that is not.
+    struct Rebinding(AtomicUsize);
+
+    impl Resolve for Rebinding {
+        fn resolve(&self, _: Name) -> Resolving {
+            let address = match self.0.fetch_add(1, Ordering::Relaxed) {
+                0 => "8.8.8.8:0",
+                _ => "192.168.0.1:0",
+            };
+            let address = address.parse().unwrap();
+            Box::pin(async move { Ok(Box::new([address].into_iter()) as Addrs) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_is_as_good_as_what_it_resolves_to_this_time() {
+        let rebinding = || Arc::new(Rebinding(AtomicUsize::new(0)));
+        let guard = Destinations::default().guard(rebinding());
+        let name = || "rebind.example".parse().unwrap();
+        let found: Vec<_> = guard.resolve(name()).await.unwrap().collect();
+        assert_eq!(found, ["8.8.8.8:0".parse().unwrap()]);
+        let refused = guard.resolve(name()).await.err().expect("refused");
+        assert_eq!(refused.downcast_ref(), Some(&Refused::Address));
+
+        let list = Destinations::new(["rebind.example".parse().unwrap()]);
+        let guard = list.guard(rebinding());
+        for _ in 0..2 {
+            assert!(guard.resolve(name()).await.is_ok());
         }
     }
 }

@@ -159,7 +159,6 @@ impl Tools {
             .tools
             .iter()
             .find(|tool| definition::name(tool) == name);
-        let kind = tool.map_or("unknown", definition::kind);
         let answer = match tool {
             None => Err(answer::error(format!(
                 "There is no function named {:?}. Use only the functions you were given.",
@@ -168,13 +167,15 @@ impl Tools {
             Some(tool) => match self.outcome(admission, tool_call_id, tool, arguments).await {
                 Ok(Done::Answer(value)) => Ok(value),
                 Ok(Done::Outcome(outcome)) => {
-                    count(kind, false, began);
+                    count(tool, false, began);
                     return outcome;
                 }
                 Err(error) => Err(error),
             },
         };
-        count(kind, answer.is_err(), began);
+        if let Some(tool) = tool {
+            count(tool, answer.is_err(), began);
+        }
         let (failed, value) = match answer {
             Ok(value) => (false, value),
             Err(value) => (true, value),
@@ -272,7 +273,8 @@ enum Done {
 }
 
 /// Counts only: neither what was asked nor what was answered.
-fn count(kind: &'static str, failed: bool, began: Instant) {
+fn count(tool: &Tool, failed: bool, began: Instant) {
+    let kind = definition::kind(tool);
     metrics::tool_call(kind, failed);
     let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::debug!(

@@ -1,4 +1,13 @@
 //! Functions that live elsewhere: signed POST requests.
+//!
+//! The body is JSON: `callId`, `callSid`, `toolCallId`, `name`, `arguments`. Headers:
+//! - `X-Trunkline-Timestamp`: when it was sent, in seconds since 1970. An endpoint refuses what is minutes old.
+//! - `X-Trunkline-Signature`: `v1=` and, in hexadecimal, the HMAC-SHA256 of the timestamp, a full stop and the body as
+//!   it came, keyed by `TOOL_WEBHOOK_SECRET`. An endpoint computes it anew and compares in constant time.
+//! - `Idempotency-Key`: the `toolCallId`. The same twice is one thing to do.
+//!
+//! A status of 200 to 299 is success; redirects are not followed. The model gets JSON as it is and other text as a
+//! string, of a refusal (400 to 499) the first 512 bytes, of other failures nothing.
 
 use std::{error::Error as _, sync::Arc, time::Duration};
 

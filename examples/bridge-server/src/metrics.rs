@@ -152,6 +152,7 @@ pub fn journal_depth(records: u64) {
 #[utoipa::path(
     get,
     path = "/metrics",
+    operation_id = "getMetrics",
     tag = "status",
     responses((status = 200, description = "The figures.", content_type = "text/plain", body = String)),
 )]

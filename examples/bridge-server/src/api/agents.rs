@@ -21,6 +21,7 @@ use crate::agent::{Agent, AgentSettings};
 #[utoipa::path(
     get,
     path = "/api/agents",
+    operation_id = "listAgents",
     tag = "agents",
     responses((status = 200, description = "All agents.", body = List<Agent>)),
 )]
@@ -33,6 +34,7 @@ pub(crate) async fn list(State(state): State<ApiState>) -> Result<Json<List<Agen
 #[utoipa::path(
     post,
     path = "/api/agents",
+    operation_id = "createAgent",
     tag = "agents",
     request_body = AgentSettings,
     responses((status = 201, description = "The agent.", body = Agent), InvalidBody),
@@ -52,6 +54,7 @@ pub(crate) async fn create(
 #[utoipa::path(
     get,
     path = "/api/agents/{id}",
+    operation_id = "getAgent",
     tag = "agents",
     params(("id" = String, Path, description = "The agent's id.")),
     responses((status = 200, description = "The agent.", body = Agent), NotFound),
@@ -71,6 +74,7 @@ pub(crate) async fn get(
 #[utoipa::path(
     put,
     path = "/api/agents/{id}",
+    operation_id = "updateAgent",
     tag = "agents",
     params(("id" = String, Path, description = "The agent's id.")),
     request_body = AgentSettings,
@@ -95,6 +99,7 @@ pub(crate) async fn update(
 #[utoipa::path(
     delete,
     path = "/api/agents/{id}",
+    operation_id = "deleteAgent",
     tag = "agents",
     params(("id" = String, Path, description = "The agent's id.")),
     responses((status = 204, description = "It is gone."), NotFound, Conflict),

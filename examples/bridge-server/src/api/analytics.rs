@@ -16,6 +16,7 @@ use crate::store::{Analytics, AnalyticsFilter};
 #[utoipa::path(
     get,
     path = "/api/analytics",
+    operation_id = "getAnalytics",
     tag = "analytics",
     params(AnalyticsFilter),
     responses((status = 200, description = "The figures.", body = Analytics), Invalid),

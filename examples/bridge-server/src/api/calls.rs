@@ -23,6 +23,7 @@ use crate::store::{Call, CallDetail, CallFilter, Note, Page};
 #[utoipa::path(
     get,
     path = "/api/calls",
+    operation_id = "listCalls",
     tag = "calls",
     params(CallFilter),
     responses((status = 200, description = "The calls.", body = Page<Call>), Invalid),
@@ -55,6 +56,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     get,
     path = "/api/calls/{id}",
+    operation_id = "getCall",
     tag = "calls",
     params(("id" = String, Path, description = "The call's id, or Twilio's CallSid.")),
     responses((status = 200, description = "The call.", body = CallDetail), NotFound),
@@ -72,6 +74,7 @@ pub(crate) async fn get(
 #[utoipa::path(
     post,
     path = "/api/calls/{id}/notes",
+    operation_id = "addNote",
     tag = "calls",
     params(("id" = String, Path, description = "The call's id, or Twilio's CallSid.")),
     request_body = NewNote,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
     response::{IntoResponse, Response},
@@ -24,6 +24,7 @@ use tokio::{
 };
 use utoipa::ToSchema;
 
+use super::problem::NoError;
 use crate::store::Store;
 
 /// What [`health`](Health::route) looks at.
@@ -174,6 +175,7 @@ impl fmt::Debug for Readiness {
 #[utoipa::path(
     get,
     path = "/health",
+    operation_id = "getHealth",
     tag = "status",
     security(()),
     responses(
@@ -189,7 +191,7 @@ pub(crate) async fn health(State(health): State<Health>) -> Response {
         StatusCode::SERVICE_UNAVAILABLE
     };
     let fresh = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    (status, fresh, Json(report)).into_response()
+    (status, fresh, Extension(NoError), Json(report)).into_response()
 }
 
 /// How the server is.

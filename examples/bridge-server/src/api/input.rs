@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Request},
-    http::{HeaderMap, StatusCode, header::CONTENT_TYPE, request::Parts},
+    http::{
+        HeaderMap, StatusCode,
+        header::{CONTENT_LENGTH, CONTENT_TYPE},
+        request::Parts,
+    },
 };
 use jiff::{Timestamp, civil};
 use serde::de::DeserializeOwned;
@@ -232,6 +236,10 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE)
                 .detail("the body must be application/json".to_owned()));
         }
+        // Whoever says so may never send it.
+        if declared_len(request.headers()).is_some_and(|len| len > MAX_BODY) {
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE));
+        }
         let Ok(body) = timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await else {
             return Err(Problem::new(StatusCode::REQUEST_TIMEOUT)
                 .detail("the body did not come in time".to_owned()));
@@ -365,6 +373,10 @@ impl<S: Sync> FromRequestParts<S> for Parameters {
     }
 }
 
+fn declared_len(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers
         .get(CONTENT_TYPE)
@@ -378,7 +390,9 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 const TIME: &str = "must be a time such as 2026-11-28T09:30:00Z";
-/// For a body of at most 256 KiB.
+/// For a request's body, in bytes: an agent's instructions at their longest, in any script.
+pub(crate) const MAX_BODY: usize = 256 << 10;
+/// For a body of that length.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Names that nobody knows are not quoted whole.
 const MAX_POINTER: usize = 200;

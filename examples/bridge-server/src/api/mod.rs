@@ -93,7 +93,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/{*rest}", any(problem::no_such_path))
         .route_layer(guard)
         .merge(docs::router(document))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(DefaultBodyLimit::max(input::MAX_BODY))
         .with_state(state)
 }
 
@@ -105,6 +105,3 @@ pub fn around(router: Router) -> Router {
         .layer(axum::middleware::from_fn(problem::shape))
         .layer(axum::middleware::from_fn(metrics::observe))
 }
-
-/// For a request's body, in bytes: an agent's instructions at their longest, several times over.
-const MAX_BODY: usize = 256 << 10;

@@ -20,6 +20,7 @@ use crate::agent::{PhoneNumber, is_e164};
 #[utoipa::path(
     get,
     path = "/api/numbers",
+    operation_id = "listNumbers",
     tag = "numbers",
     responses((status = 200, description = "All numbers.", body = List<PhoneNumber>)),
 )]
@@ -34,6 +35,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     post,
     path = "/api/numbers",
+    operation_id = "createNumber",
     tag = "numbers",
     request_body = PhoneNumber,
     responses(
@@ -62,6 +64,7 @@ pub(crate) async fn create(
 #[utoipa::path(
     get,
     path = "/api/numbers/{number}",
+    operation_id = "getNumber",
     tag = "numbers",
     params(("number" = String, Path, description = "E.164, such as `+15550100`.")),
     responses((status = 200, description = "The number.", body = PhoneNumber), NotFound),
@@ -81,6 +84,7 @@ pub(crate) async fn get(
 #[utoipa::path(
     put,
     path = "/api/numbers/{number}",
+    operation_id = "putNumber",
     tag = "numbers",
     params(("number" = String, Path, description = "E.164, such as `+15550100`.")),
     request_body = PhoneNumber,
@@ -105,6 +109,7 @@ pub(crate) async fn put(
 #[utoipa::path(
     delete,
     path = "/api/numbers/{number}",
+    operation_id = "deleteNumber",
     tag = "numbers",
     params(("number" = String, Path, description = "E.164, such as `+15550100`.")),
     responses((status = 204, description = "It is gone."), NotFound),

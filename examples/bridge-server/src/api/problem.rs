@@ -213,7 +213,8 @@ pub(crate) async fn shape(request: Request, next: Next) -> Response {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR).into_response()
     });
     let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || response.extensions().get::<NoError>().is_some() {
         return response;
     }
     let mut problem = response
@@ -234,6 +235,10 @@ pub(crate) async fn shape(request: Request, next: Next) -> Response {
     }
     shaped
 }
+
+/// In the extensions of a response: whatever its status, it is the answer to what was asked.
+#[derive(Clone, Copy)]
+pub(crate) struct NoError;
 
 /// Nobody serves this path.
 pub(crate) async fn no_such_path() -> Problem {

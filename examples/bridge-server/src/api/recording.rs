@@ -39,6 +39,7 @@ use crate::record::{Recording, RecordingStatus};
 #[utoipa::path(
     get,
     path = "/api/calls/{id}/recording",
+    operation_id = "getRecording",
     tag = "calls",
     params(
         ("id" = String, Path, description = "The call's id, or Twilio's CallSid."),

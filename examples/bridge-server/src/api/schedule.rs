@@ -24,6 +24,7 @@ use crate::store::{
 #[utoipa::path(
     get,
     path = "/api/slots",
+    operation_id = "listSlots",
     tag = "schedule",
     params(SlotFilter),
     responses((status = 200, description = "The appointments.", body = Page<Slot>), Invalid),
@@ -49,6 +50,7 @@ pub(crate) async fn slots(
 #[utoipa::path(
     post,
     path = "/api/slots",
+    operation_id = "createSlot",
     tag = "schedule",
     request_body = NewSlot,
     responses((status = 201, description = "The appointment.", body = Slot), InvalidBody),
@@ -75,6 +77,7 @@ pub(crate) async fn create_slot(
 #[utoipa::path(
     get,
     path = "/api/slots/{id}",
+    operation_id = "getSlot",
     tag = "schedule",
     params(("id" = String, Path, description = "The appointment's id.")),
     responses((status = 200, description = "The appointment.", body = Slot), NotFound),
@@ -95,6 +98,7 @@ pub(crate) async fn slot(
 #[utoipa::path(
     delete,
     path = "/api/slots/{id}",
+    operation_id = "deleteSlot",
     tag = "schedule",
     params(("id" = String, Path, description = "The appointment's id.")),
     responses((status = 204, description = "It is gone."), NotFound, Conflict),
@@ -121,6 +125,7 @@ pub(crate) async fn delete_slot(
 #[utoipa::path(
     get,
     path = "/api/prices",
+    operation_id = "listPrices",
     tag = "schedule",
     responses((status = 200, description = "All prices.", body = List<Price>)),
 )]
@@ -133,6 +138,7 @@ pub(crate) async fn prices(State(state): State<ApiState>) -> Result<Json<List<Pr
 #[utoipa::path(
     post,
     path = "/api/prices",
+    operation_id = "createPrice",
     tag = "schedule",
     request_body = PriceSettings,
     responses((status = 201, description = "The price.", body = Price), InvalidBody),
@@ -151,6 +157,7 @@ pub(crate) async fn create_price(
 #[utoipa::path(
     get,
     path = "/api/prices/{id}",
+    operation_id = "getPrice",
     tag = "schedule",
     params(("id" = String, Path, description = "The price's id.")),
     responses((status = 200, description = "The price.", body = Price), NotFound),
@@ -170,6 +177,7 @@ pub(crate) async fn price(
 #[utoipa::path(
     put,
     path = "/api/prices/{id}",
+    operation_id = "putPrice",
     tag = "schedule",
     params(("id" = String, Path, description = "The price's id, a UUID.")),
     request_body = PriceSettings,
@@ -190,6 +198,7 @@ pub(crate) async fn put_price(
 #[utoipa::path(
     delete,
     path = "/api/prices/{id}",
+    operation_id = "deletePrice",
     tag = "schedule",
     params(("id" = String, Path, description = "The price's id.")),
     responses((status = 204, description = "It is gone."), NotFound),

@@ -37,6 +37,7 @@ use crate::{record::StatusEvent, store::Store};
 #[utoipa::path(
     get,
     path = "/api/status",
+    operation_id = "watchStatus",
     tag = "status",
     params(
         ("callId" = Option<String>, Query, description = "Only events of this call."),
@@ -74,6 +75,7 @@ pub(crate) async fn watch(
         last,
         missed: VecDeque::new(),
         is_behind: last_seen.is_some(),
+        is_live: last_seen.is_none(),
         call_id: call_id.map(|id| id.to_ascii_lowercase()),
         shutdown: state.shutdown,
         _permit: permit,
@@ -103,6 +105,8 @@ struct Watch {
     missed: VecDeque<StatusEvent>,
     /// Whether the database may have events after `last` that `live` has not.
     is_behind: bool,
+    /// Whether `live` is what is told, and not the past.
+    is_live: bool,
     call_id: Option<String>,
     shutdown: CancellationToken,
     _permit: OwnedSemaphorePermit,
@@ -132,7 +136,15 @@ impl Watch {
                 continue;
             } else {
                 match self.live.recv().await {
-                    Ok(event) => event,
+                    Ok(event) => {
+                        self.is_live = true;
+                        event
+                    }
+                    // Much happened while the past was read, which is not the reader's fault.
+                    Err(RecvError::Lagged(_)) if !self.is_live => {
+                        self.is_behind = true;
+                        continue;
+                    }
                     Err(RecvError::Lagged(events)) => {
                         tracing::info!(events, "a watcher has fallen behind");
                         return None;

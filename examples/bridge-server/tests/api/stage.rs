@@ -276,6 +276,9 @@ pub(crate) async fn serve(router: Router) -> SocketAddr {
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
             let router = router.clone();
+            socket2::SockRef::from(&socket)
+                .set_send_buffer_size(64 << 10)
+                .expect("it is open");
             tokio::spawn(async move {
                 let socket = StallTimeout::new(socket, STALL);
                 let _ = http1::Builder::new()

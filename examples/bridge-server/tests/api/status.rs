@@ -241,7 +241,7 @@ async fn whoever_does_not_read_is_let_go_and_can_come_back() {
     stage.apply(vec![answered(ID, SID, "+15550111", AT)]).await;
     let deaf = TcpStream::connect(stage.address).await.unwrap();
     socket2::SockRef::from(&deaf)
-        .set_recv_buffer_size(4 << 10)
+        .set_recv_buffer_size(64 << 10)
         .unwrap();
     let mut deaf = Watcher {
         socket: deaf,

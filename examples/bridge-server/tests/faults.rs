@@ -308,7 +308,9 @@ async fn faulty(
     let (_, health) = stage
         .http("GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         .await;
-    let Played { mut sessions, log } = stage.strike().await;
+    let Played {
+        mut sessions, log, ..
+    } = stage.strike().await;
     let reason = only(&log, "stream_closed")["reason"].clone();
     let trace = Trace {
         session: sessions.remove(0),

@@ -11,6 +11,7 @@ use trunkline_simulators::{
 use crate::{
     Call, Check, ModelAudio,
     analysis::{BargeIn, Measured, Reply},
+    call::{AGENTS_WORDS, CALLERS_WORDS},
     checks::{alike, at_least, at_most, count_with, equal, refused, transcripts},
     conversation::INTERRUPTED,
     storm::{ShortCall, Storm},
@@ -89,7 +90,7 @@ pub(crate) fn all(storm: &Storm, measured: &Measured) -> Vec<Check> {
         ),
         alike(
             "transcripts of the caller",
-            &transcripts(call, "caller"),
+            &transcripts(call, CALLERS_WORDS),
             &conversation.caller,
         ),
         agent_transcripts(call),
@@ -206,7 +207,7 @@ fn held(storm: &Storm, measured: &Measured) -> Check {
 
 /// What was cut short is written down as far as it was made, and said again if noise has cut it.
 fn agent_transcripts(call: &Call) -> Check {
-    let mut told = transcripts(call, "agent");
+    let mut told = transcripts(call, AGENTS_WORDS);
     told.dedup_by(|again, before| {
         let is_again = again.starts_with(&**before);
         if is_again {

@@ -15,7 +15,7 @@ use super::signal::{self, FRAME, SILENCE, UTTERANCE_FRAMES, Word};
 use super::{CYCLE_FRAMES, FIRST_UTTERANCE};
 use crate::audio::mulaw_decode;
 use crate::random::Random;
-use crate::twilio::call::webhook_fields;
+use crate::twilio::callbacks::webhook_fields;
 use crate::twilio::connect;
 use crate::twilio::http;
 use crate::twilio::message::{Command, Writer, read};

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{self, Write},
     path::Path,
-    sync::mpsc::{Sender, channel},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use serde_json::json;
@@ -14,30 +14,26 @@ use crate::record::Record;
 /// Takes records down. Clones share one journal.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    records: Sender<Record>,
+    file: Arc<Mutex<Option<File>>>,
 }
 
 impl Journal {
     /// A journal of lines in a directory; none are kept without one.
     pub(crate) fn to_lines(directory: Option<&Path>) -> io::Result<Self> {
-        let (records, queue) = channel();
         let file = directory.map(|directory| {
             std::fs::create_dir_all(directory)?;
             File::create(directory.join("records"))
         });
-        let mut file = file.transpose()?;
-        std::thread::spawn(move || {
-            for (seq, record) in queue.iter().enumerate() {
-                if let Some(file) = &mut file {
-                    let _ = writeln!(file, "{}", json!({ "seq": seq, "record": record }));
-                }
-            }
-        });
-        Ok(Self { records })
+        Ok(Self {
+            file: Arc::new(Mutex::new(file.transpose()?)),
+        })
     }
 
     /// Hands `record` over, without waiting.
     pub fn write(&self, record: Record) {
-        let _ = self.records.send(record);
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = &mut *file {
+            let _ = writeln!(file, "{}", json!({ "record": record }));
+        }
     }
 }

@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: deps demo test bench compare listen native cross fmt lint deny \
+.PHONY: deps demo demo-api test bench compare listen native cross fmt lint deny \
 	test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions test-fuzz \
 	test-official test-python test-sdist python-wheel bench-python native-python gil-python \
 	test-node node-module node-packages bench-node instructions-update
@@ -26,10 +26,10 @@ FUZZ_TARGETS = $(basename $(notdir $(wildcard core/fuzz/fuzz_targets/*.rs)))
 heading = @printf '\n== %s ==\n' "$(1)"
 
 # What Rust's own installer does not bring: a C compiler and linker for ring, Python for the tests
-# against the official SDKs, valgrind to count instructions, and the C libraries that the benches
-# are compared with.
+# against the official SDKs, valgrind to count instructions, PostgreSQL for the bridge server's tests,
+# which start one of their own, and the C libraries that the benches are compared with.
 PEER_PACKAGES := libsamplerate0-dev libsoxr-dev libspeexdsp-dev pkg-config
-DEBIAN_PACKAGES := build-essential ca-certificates python3 python3-venv valgrind $(PEER_PACKAGES)
+DEBIAN_PACKAGES := build-essential ca-certificates postgresql python3 python3-venv valgrind $(PEER_PACKAGES)
 
 # Installs those of the Debian packages $(1) that are missing.
 define install
@@ -67,6 +67,10 @@ demo:
 	@$(CARGO) build --release --locked -p trunkline-bridge-server -p trunkline-demo
 	$(call heading,demo: $(DEMO))
 	@target/release/trunkline-demo $(DEMO)
+
+# What the demo's call has left in its database, over the JSON API.
+demo-api:
+	@cd demo-output/server && ../../target/release/trunkline-bridge-server
 
 # Cheap checks first: a wrong format should not cost a quarter of an hour.
 test: test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions \

@@ -173,7 +173,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             // If the time has come and the answer could not be asked for, the next input may help.
             self.session.asks_at.filter(|at| *at > now),
         ];
-        let due = times.into_iter().flatten().min().map(|due| self.epoch + due);
+        let due = times
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|due| self.epoch + due);
         let patience = self.patience();
         tokio::select! {
             // Paced audio first: a flood from either peer must not delay it. The bridge's next
@@ -198,7 +202,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         let mut patience = (self.twilio.heard() + TWILIO_SILENCE, End::TwilioSilent);
         if let Model::Open(peer) = &self.model {
             let silent = (peer.heard() + MODEL_SILENCE, End::ModelSilent);
-            let confirmed = self.session.confirm_by.map(|by| (self.epoch + by, End::ModelUnconfirmed));
+            let confirmed = self
+                .session
+                .confirm_by
+                .map(|by| (self.epoch + by, End::ModelUnconfirmed));
             for other in [Some(silent), confirmed].into_iter().flatten() {
                 if other.0 < patience.0 {
                     patience = other;
@@ -238,8 +245,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
                 Err(End::ModelFailed(error))
             }
             // Neither protocol has binary messages.
-            Step::Twilio(Incoming::Binary)
-            | Step::Model(ModelStep::Message(Incoming::Binary)) => {
+            Step::Twilio(Incoming::Binary) | Step::Model(ModelStep::Message(Incoming::Binary)) => {
                 self.rejected_messages += 1;
                 Ok(())
             }
@@ -391,6 +397,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             let _ = self.drain();
         }
         self.app.calls.remove(&self.sid, &self.over);
+        if end.leaves_the_caller() {
+            self.app.admissions.await_farewell(&self.sid);
+        }
         if let Some(tap) = self.tap.take() {
             tap.finish();
         }
@@ -431,9 +440,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         let Some(admission) = &self.admission else {
             return;
         };
-        let sentence = phrase(Phrase::Trouble, admission.agent.settings.language.as_deref());
+        let sentence = phrase(
+            Phrase::Trouble,
+            admission.agent.settings.language.as_deref(),
+        );
         self.app
-            .tokens
+            .admissions
             .set_farewell(&self.sid, Farewell::Say(sentence.to_owned()));
         self.record_session("given_up");
     }

@@ -75,6 +75,21 @@ impl End {
         }
     }
 
+    /// The call goes on at Twilio's, which asks what comes after the stream.
+    pub(crate) fn leaves_the_caller(&self) -> bool {
+        !matches!(
+            self,
+            Self::Stopped
+                | Self::TwilioClosed(_)
+                | Self::TwilioFailed(_)
+                | Self::TwilioSilent
+                | Self::NotStarted
+                | Self::BadToken
+                | Self::StatusCallback
+                | Self::Transferred
+        )
+    }
+
     /// Close code and reason for Twilio.
     ///
     /// Closing the stream ends `<Connect>`, and with it the call: the caller is not left in
@@ -103,7 +118,10 @@ impl End {
             Self::NotStarted => ("not_started", json!({})),
             Self::BadToken => ("bad_token", json!({})),
             Self::StatusCallback => ("status_callback", json!({})),
-            Self::ModelRefused(error) => ("model_refused", json!({ "error": error.to_string(), "status": error.status })),
+            Self::ModelRefused(error) => (
+                "model_refused",
+                json!({ "error": error.to_string(), "status": error.status }),
+            ),
             Self::ModelClosed(frame) => ("model_closed", closed(frame)),
             Self::ModelFailed(error) => ("model_failed", json!({ "error": error })),
             Self::ModelSilent => ("model_silent", json!({})),
@@ -149,7 +167,12 @@ mod tests {
         }
         let error = |code: &str| End::ModelError(code.to_owned());
         assert!(error("session_expired").can_be_healed());
-        for code in ["invalid_api_key", "insufficient_quota", "model_not_found", ""] {
+        for code in [
+            "invalid_api_key",
+            "insufficient_quota",
+            "model_not_found",
+            "",
+        ] {
             assert!(!error(code).can_be_healed(), "{code}");
         }
         assert!(!End::FormatMismatch.can_be_healed());

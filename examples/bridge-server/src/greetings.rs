@@ -35,7 +35,10 @@ impl Greetings {
             return Ok(Arc::clone(known));
         }
         let mut parts = Path::new(name).components();
-        if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
+        if !matches!(
+            (parts.next(), parts.next()),
+            (Some(Component::Normal(_)), None)
+        ) {
             return Err(wrong("the name of a greeting is that of a file alone"));
         }
         let path = self.directory.join(name);
@@ -50,7 +53,8 @@ impl Greetings {
 
 /// Converts a WAV file.
 fn to_mulaw(file: &[u8]) -> io::Result<Vec<u8>> {
-    let (rate_hz, samples) = read_wav(file).ok_or_else(|| wrong("no WAV file of 16-bit PCM, mono"))?;
+    let (rate_hz, samples) =
+        read_wav(file).ok_or_else(|| wrong("no WAV file of 16-bit PCM, mono"))?;
     let samples = match rate_hz {
         8_000 => samples,
         _ => {
@@ -74,7 +78,10 @@ fn to_mulaw(file: &[u8]) -> io::Result<Vec<u8>> {
 
 /// Rate and samples. Source: RIFF/WAVE, "Multimedia Programming Interface and Data Specifications 1.0".
 fn read_wav(file: &[u8]) -> Option<(u32, Vec<i16>)> {
-    let mut rest = file.strip_prefix(b"RIFF")?.get(4..)?.strip_prefix(b"WAVE")?;
+    let mut rest = file
+        .strip_prefix(b"RIFF")?
+        .get(4..)?
+        .strip_prefix(b"WAVE")?;
     let mut rate_hz = None;
     loop {
         let (name, tail) = rest.split_first_chunk::<4>()?;
@@ -84,7 +91,8 @@ fn read_wav(file: &[u8]) -> Option<(u32, Vec<i16>)> {
         let chunk = &body[..length.min(body.len())];
         match name {
             b"fmt " => {
-                let word = |at: usize| Some(u16::from_le_bytes(chunk.get(at..at + 2)?.try_into().ok()?));
+                let word =
+                    |at: usize| Some(u16::from_le_bytes(chunk.get(at..at + 2)?.try_into().ok()?));
                 if (word(0)?, word(2)?, word(14)?) != (1, 1, 16) {
                     return None;
                 }
@@ -92,7 +100,10 @@ fn read_wav(file: &[u8]) -> Option<(u32, Vec<i16>)> {
             }
             b"data" => {
                 let samples = chunk.as_chunks().0.iter();
-                return Some((rate_hz?, samples.map(|&sample| i16::from_le_bytes(sample)).collect()));
+                return Some((
+                    rate_hz?,
+                    samples.map(|&sample| i16::from_le_bytes(sample)).collect(),
+                ));
             }
             _ => {}
         }
@@ -131,7 +142,11 @@ mod tests {
         for rate_hz in [8_000, 16_000, 24_000] {
             let samples = vec![1_000; usize::try_from(rate_hz).unwrap()];
             let audio = to_mulaw(&wav(rate_hz, 1, &samples)).unwrap();
-            assert!((8_000..8_040).contains(&audio.len()), "{rate_hz}: {}", audio.len());
+            assert!(
+                (8_000..8_040).contains(&audio.len()),
+                "{rate_hz}: {}",
+                audio.len()
+            );
             let mut loudness = vec![0; audio.len()];
             mulaw::decode(&audio, &mut loudness).unwrap();
             assert!((950..1_050).contains(&loudness[4_000]), "{rate_hz}");
@@ -146,12 +161,16 @@ mod tests {
         }
         assert!(to_mulaw(&wav(8_000, 2, &[1, 2])).is_err(), "stereo");
         assert!(to_mulaw(&wav(44_100, 1, &[1, 2])).is_err(), "rate");
-        assert!(to_mulaw(&wav(8_000, 1, &vec![0; MAX_SAMPLES + 1])).is_err(), "too long");
+        assert!(
+            to_mulaw(&wav(8_000, 1, &vec![0; MAX_SAMPLES + 1])).is_err(),
+            "too long"
+        );
     }
 
     #[test]
     fn only_files_of_the_directory_are_read_and_only_once() {
-        let directory = std::env::temp_dir().join(format!("trunkline-greetings-{}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("trunkline-greetings-{}", std::process::id()));
         fs::create_dir_all(directory.join("in")).unwrap();
         fs::write(directory.join("hello.wav"), wav(8_000, 1, &[1; 80])).unwrap();
         let greetings = Greetings::new(directory.join("in"));

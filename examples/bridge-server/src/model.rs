@@ -101,8 +101,9 @@ impl Refused {
 
     /// Whether another try would get the same answer.
     pub(crate) fn is_final(&self) -> bool {
-        self.status
-            .is_some_and(|status| (400..500).contains(&status) && ![408, 409, 425, 429].contains(&status))
+        self.status.is_some_and(|status| {
+            (400..500).contains(&status) && ![408, 409, 425, 429].contains(&status)
+        })
     }
 }
 
@@ -148,16 +149,15 @@ async fn open(
     request.headers_mut().insert(AUTHORIZATION, key);
     // Without Nagle's delay: every frame of audio is wanted now.
     let connector = Connector::Rustls(Arc::clone(tls));
-    let (socket, _) =
-        connect_async_tls_with_config(request, Some(config), true, Some(connector))
-            .await
-            .map_err(|error| Refused {
-                status: match &error {
-                    Error::Http(response) => Some(response.status().as_u16()),
-                    _ => None,
-                },
-                ..Refused::new(&error)
-            })?;
+    let (socket, _) = connect_async_tls_with_config(request, Some(config), true, Some(connector))
+        .await
+        .map_err(|error| Refused {
+            status: match &error {
+                Error::Http(response) => Some(response.status().as_u16()),
+                _ => None,
+            },
+            ..Refused::new(&error)
+        })?;
     let bounded = match socket.get_ref() {
         MaybeTlsStream::Plain(socket) => peer::bound_send_buffer(socket),
         MaybeTlsStream::Rustls(stream) => peer::bound_send_buffer(stream.get_ref().0),
@@ -231,7 +231,10 @@ mod tests {
 
     #[test]
     fn the_models_name_goes_into_the_query() {
-        assert_eq!(url("wss://a/v1/realtime", "m&m"), "wss://a/v1/realtime?model=m%26m");
+        assert_eq!(
+            url("wss://a/v1/realtime", "m&m"),
+            "wss://a/v1/realtime?model=m%26m"
+        );
         assert_eq!(url("wss://a/v1?x=1", "m"), "wss://a/v1?x=1&model=m");
     }
 

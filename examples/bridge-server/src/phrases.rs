@@ -1,5 +1,4 @@
 //! The few sentences that Twilio speaks for the server.
-#![allow(dead_code, reason = "the webhooks that say the others are not here yet")]
 
 /// What is to be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

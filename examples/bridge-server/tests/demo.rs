@@ -14,6 +14,7 @@ fn options(model_audio: ModelAudio) -> Options {
         speech: Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/speech"),
         model_audio,
         shows_progress: false,
+        server_data: None,
     }
 }
 

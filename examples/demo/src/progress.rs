@@ -35,7 +35,11 @@ pub(crate) fn server(line: &Value) {
         "session_ready" => show(line, "bridge", "the model's session is ready"),
         "barge_in" => {
             let heard = line["audio_end_ms"].as_u64().unwrap_or_default();
-            show(line, "bridge", &format!("BARGE-IN: only {heard} ms of this were heard"));
+            show(
+                line,
+                "bridge",
+                &format!("BARGE-IN: only {heard} ms of this were heard"),
+            );
         }
         "model_error" => show(line, "model", text("message")),
         _ => {}

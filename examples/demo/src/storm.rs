@@ -105,6 +105,7 @@ impl Storm {
                 twilio,
                 model,
                 log,
+                kept: None,
                 conversation,
                 model_audio: options.model_audio,
             },

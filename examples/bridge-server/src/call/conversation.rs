@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 
 use trunkline::dialect::{ModelCommand, Role};
 
-use self::item::{Agent, Caller, Content, Item, Step, Tool, cut};
 pub(super) use self::item::Span;
+use self::item::{Agent, Caller, Content, Item, Step, Tool, cut};
 use crate::{record::Turn, time::UnixMs};
 
 /// A conversation, oldest item first; the oldest of too many are forgotten.
@@ -73,10 +73,14 @@ impl Conversation {
                 agent.break_off();
             }
         }
-        let last = self.items.iter_mut().rev().find_map(|item| match &mut item.content {
-            Content::Caller(caller) => Some(caller),
-            _ => None,
-        });
+        let last = self
+            .items
+            .iter_mut()
+            .rev()
+            .find_map(|item| match &mut item.content {
+                Content::Caller(caller) => Some(caller),
+                _ => None,
+            });
         match last {
             _ if is_speaking => {
                 let lost = Caller {
@@ -140,7 +144,14 @@ impl Conversation {
     }
 
     /// Of the item, `ms` of `of_ms` were heard until `at`, and no more will be.
-    pub(super) fn heard(&mut self, item_id: &str, ms: u64, of_ms: u64, interrupted: bool, at: UnixMs) {
+    pub(super) fn heard(
+        &mut self,
+        item_id: &str,
+        ms: u64,
+        of_ms: u64,
+        interrupted: bool,
+        at: UnixMs,
+    ) {
         let Some(at_index) = self.position(item_id) else {
             return;
         };
@@ -293,7 +304,9 @@ impl Conversation {
 
     /// The next turn that is over and was not taken before.
     pub(super) fn take_turn(&mut self, call_id: &str) -> Option<Turn> {
-        self.items.iter_mut().find_map(|item| item.take_turn(call_id))
+        self.items
+            .iter_mut()
+            .find_map(|item| item.take_turn(call_id))
     }
 
     /// Everything on the line with its session, how much of it is heard, and its length, in milliseconds; the last
@@ -332,7 +345,8 @@ impl Conversation {
         // Ids of earlier sessions may come again; the newest is meant.
         let found = self.items.iter().rposition(|item| &*item.id == id)?;
         let item = &self.items[found];
-        let is_it = item.session == session || matches!(item.content, Content::Agent(_) | Content::Tool(_));
+        let is_it =
+            item.session == session || matches!(item.content, Content::Agent(_) | Content::Tool(_));
         is_it.then_some(found)
     }
 

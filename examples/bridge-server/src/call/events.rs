@@ -55,7 +55,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             } => {
                 self.session.answers();
                 let start = self.bridge.stats().received_samples;
-                self.conversation.agent_words(item_id, text, is_final, start);
+                self.conversation
+                    .agent_words(item_id, text, is_final, start);
             }
             Event::Transcript {
                 speaker: Speaker::Caller,
@@ -127,7 +128,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             .and_then(Value::as_str)
             .unwrap_or_default();
         let now = std::time::Instant::now();
-        let Some(admission) = self.app.tokens.redeem(call_sid, token, now) else {
+        let Some(admission) = self.app.admissions.redeem(call_sid, token, now) else {
             return Err(End::BadToken);
         };
         self.over = self.app.calls.add(call_sid);

@@ -39,7 +39,13 @@ mod tests {
 
     #[test]
     fn what_tells_nothing_is_nothing() {
-        for message in ["", "{}", r#"{"logprobs":null}"#, r#"{"logprobs":[]}"#, r#"{"logprobs":[{}]}"#] {
+        for message in [
+            "",
+            "{}",
+            r#"{"logprobs":null}"#,
+            r#"{"logprobs":[]}"#,
+            r#"{"logprobs":[{}]}"#,
+        ] {
             assert_eq!(confidence(message), None, "{message}");
         }
     }

@@ -82,7 +82,8 @@ impl Measured {
             if let Some(latency) = stats.response_latency
                 && self.latencies_ms.len() < MAX_LATENCIES
             {
-                self.latencies_ms.push(i64::try_from(ms(latency)).unwrap_or(i64::MAX));
+                self.latencies_ms
+                    .push(i64::try_from(ms(latency)).unwrap_or(i64::MAX));
             }
         }
     }
@@ -96,7 +97,9 @@ impl Measured {
     ) -> CallAnalytics {
         let words: Vec<String> = conversation.callers_words().map(str::to_owned).collect();
         let sentiment = match is_english(language) && !words.is_empty() {
-            true => tokio::task::spawn_blocking(move || sentiment(&words)).await.ok(),
+            true => tokio::task::spawn_blocking(move || sentiment(&words))
+                .await
+                .ok(),
             false => None,
         };
         CallAnalytics {
@@ -145,13 +148,20 @@ impl Measured {
 /// 2014): a list of English words with weights and rules for what stands around them. It scores sentence by sentence;
 /// over a whole call its scale would run full.
 fn sentiment(turns: &[String]) -> f64 {
-    let sum: f64 = turns.iter().map(|turn| VADER.polarity_scores(turn).compound).sum();
+    let sum: f64 = turns
+        .iter()
+        .map(|turn| VADER.polarity_scores(turn).compound)
+        .sum();
     sum / turns.len() as f64
 }
 
 /// VADER's words are English; in another language silence is better than a zero that looks like a score.
 fn is_english(language: Option<&str>) -> bool {
-    language.is_none_or(|tag| tag.split('-').next().is_some_and(|primary| primary.eq_ignore_ascii_case("en")))
+    language.is_none_or(|tag| {
+        tag.split('-')
+            .next()
+            .is_some_and(|primary| primary.eq_ignore_ascii_case("en"))
+    })
 }
 
 static VADER: LazyLock<SentimentIntensityAnalyzer<'static>> =
@@ -177,7 +187,14 @@ mod tests {
 
     #[test]
     fn sentiment_has_the_sign_of_the_words() {
-        let of = |texts: &[&str]| sentiment(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+        let of = |texts: &[&str]| {
+            sentiment(
+                &texts
+                    .iter()
+                    .map(|text| (*text).to_owned())
+                    .collect::<Vec<_>>(),
+            )
+        };
         assert!(of(&["Great, thank you so much!"]) > 0.5);
         assert!(of(&["This is terrible.", "I am very angry."]) < -0.4);
         assert!(of(&["Half past two."]).abs() < 0.1);
@@ -188,7 +205,10 @@ mod tests {
     fn a_marks_round_trip_is_what_its_echo_takes_beyond_playback() {
         let ms = Duration::from_millis;
         let mut measured = Measured::default();
-        measured.to_twilio(ms(1_000), r#"{"event":"mark","streamSid":"MZ","mark":{"name":"tl:1"}}"#);
+        measured.to_twilio(
+            ms(1_000),
+            r#"{"event":"mark","streamSid":"MZ","mark":{"name":"tl:1"}}"#,
+        );
         measured.from_twilio(ms(900), r#"{"event":"mark","mark":{"name":"tl:2"}}"#);
         measured.from_twilio(ms(1_040), r#"{"event":"mark","mark":{"name":"tl:1"}}"#);
         assert_eq!(measured.round_trip, Some(ms(40)));
@@ -201,9 +221,16 @@ mod tests {
         for n in 0..200 {
             let at = Duration::from_millis(20 * n);
             even.from_twilio(at, r#"{"event":"media"}"#);
-            uneven.from_twilio(at + Duration::from_millis(10 * (n % 2)), r#"{"event":"media"}"#);
+            uneven.from_twilio(
+                at + Duration::from_millis(10 * (n % 2)),
+                r#"{"event":"media"}"#,
+            );
         }
         assert!(even.jitter_us < 1.0, "{}", even.jitter_us);
-        assert!((9_000.0..11_000.0).contains(&uneven.jitter_us), "{}", uneven.jitter_us);
+        assert!(
+            (9_000.0..11_000.0).contains(&uneven.jitter_us),
+            "{}",
+            uneven.jitter_us
+        );
     }
 }

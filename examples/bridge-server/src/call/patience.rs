@@ -37,8 +37,14 @@ impl Patience {
     }
 
     fn longest_before(&self, number: u32) -> Duration {
-        let doubled = 1_u64.checked_shl(number.saturating_sub(1)).unwrap_or(u64::MAX);
-        Duration::from_millis(self.retry_base_ms.saturating_mul(doubled).min(self.retry_cap_ms))
+        let doubled = 1_u64
+            .checked_shl(number.saturating_sub(1))
+            .unwrap_or(u64::MAX);
+        Duration::from_millis(
+            self.retry_base_ms
+                .saturating_mul(doubled)
+                .min(self.retry_cap_ms),
+        )
     }
 }
 
@@ -53,10 +59,16 @@ mod tests {
             retry_base_ms: 250,
             retry_cap_ms: 4_000,
         };
-        let most = [1, 2, 3, 4, 5, 6, 64, u32::MAX].map(|number| patience.longest_before(number).as_millis());
+        let most = [1, 2, 3, 4, 5, 6, 64, u32::MAX]
+            .map(|number| patience.longest_before(number).as_millis());
         assert_eq!(most, [250, 500, 1_000, 2_000, 4_000, 4_000, 4_000, 4_000]);
-        let waits: Vec<u128> = (0..200).map(|_| patience.before_try(3).as_millis()).collect();
+        let waits: Vec<u128> = (0..200)
+            .map(|_| patience.before_try(3).as_millis())
+            .collect();
         assert!(waits.iter().all(|wait| *wait <= 1_000));
-        assert!(waits.iter().any(|wait| *wait < 250) && waits.iter().any(|wait| *wait > 750), "{waits:?}");
+        assert!(
+            waits.iter().any(|wait| *wait < 250) && waits.iter().any(|wait| *wait > 750),
+            "{waits:?}"
+        );
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     model::Model,
     record::Record,
     time::UnixMs,
+    tools::Tools,
 };
 
 /// The model's session, and what outlives it. Times are those of the call.
@@ -99,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         let app = Arc::clone(&self.app);
         let agent = &admission.agent.settings;
         let transcription = app.config.transcription_model.as_deref();
-        let tools = app.tools.definitions(&admission.agent).to_string();
+        let tools = Tools::definitions(&admission.agent).to_string();
         let mut session = SessionUpdate::default();
         session.instructions = Some(&agent.instructions);
         session.voice = Some(agent.voice.as_deref().unwrap_or(&app.config.voice));
@@ -289,7 +290,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         // A greeting may be longer than the bridge has room for; the instructions will have to do.
         let asked = asked.or_else(|_| self.bridge.create_response(None));
         if let Err(error) = asked {
-            self.log("answer_not_asked_for", json!({ "error": error.to_string() }));
+            self.log(
+                "answer_not_asked_for",
+                json!({ "error": error.to_string() }),
+            );
         }
         self.session.bridge_asks();
     }

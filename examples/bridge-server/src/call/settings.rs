@@ -52,8 +52,13 @@ pub(super) fn turn_detection(given: Option<&Value>) -> TurnDetection {
         unreachable!("the bridge's default is detection by energy");
     };
     let flag = |name: &str| given[name].as_bool().unwrap_or(true);
-    let number = |name: &str| given[name].as_u64().map(|ms| u32::try_from(ms).unwrap_or(u32::MAX));
-    let (create_response, interrupt_response) = (flag("create_response"), flag("interrupt_response"));
+    let number = |name: &str| {
+        given[name]
+            .as_u64()
+            .map(|ms| u32::try_from(ms).unwrap_or(u32::MAX))
+    };
+    let (create_response, interrupt_response) =
+        (flag("create_response"), flag("interrupt_response"));
     if given["type"] == "semantic_vad" {
         return TurnDetection::SemanticVad {
             eagerness: match given["eagerness"].as_str() {
@@ -67,7 +72,9 @@ pub(super) fn turn_detection(given: Option<&Value>) -> TurnDetection {
         };
     }
     TurnDetection::ServerVad {
-        threshold: given["threshold"].as_f64().map_or(threshold, |given| given.clamp(0.0, 1.0) as f32),
+        threshold: given["threshold"]
+            .as_f64()
+            .map_or(threshold, |given| given.clamp(0.0, 1.0) as f32),
         prefix_padding_ms: number("prefix_padding_ms").unwrap_or(prefix_padding_ms),
         silence_duration_ms: number("silence_duration_ms").unwrap_or(silence_duration_ms),
         idle_timeout_ms: number("idle_timeout_ms").map(|ms| ms.clamp(5_000, 30_000)),
@@ -115,7 +122,13 @@ mod tests {
                 interrupt_response: true,
             }
         );
-        assert_eq!(Margins::of(turns), Margins { prefix_ms: 300, silence_ms: 300 });
+        assert_eq!(
+            Margins::of(turns),
+            Margins {
+                prefix_ms: 300,
+                silence_ms: 300
+            }
+        );
         let given = json!({ "type": "semantic_vad", "eagerness": "low" });
         assert_eq!(
             turn_detection(Some(&given)),

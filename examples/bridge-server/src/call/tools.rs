@@ -1,6 +1,6 @@
 //! The functions the model calls: run beside the call, each once.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use serde_json::json;
@@ -16,6 +16,7 @@ use crate::{
     record::{Record, ToolCall},
     time::UnixMs,
     tools::Outcome,
+    twilio_rest::dial,
 };
 
 /// What runs beside the call.
@@ -95,7 +96,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             let run = async {
                 match is_full {
                     true => failed("too many functions at a time"),
-                    false => app.tools.run(&admission, &called.id, &called.name, &called.arguments).await,
+                    false => {
+                        app.tools
+                            .run(&admission, &called.id, &called.name, &called.arguments)
+                            .await
+                    }
                 }
             };
             let outcome = AssertUnwindSafe(run).catch_unwind().await;
@@ -145,13 +150,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             return Ok(());
         };
         let Some(to) = leaving.to.clone() else {
-            let record = leaving.call.record(&json!({ "hung_up": true }).to_string(), false);
+            let record = leaving
+                .call
+                .record(&json!({ "hung_up": true }).to_string(), false);
             self.record_tool(record);
             return Err(End::HungUp);
         };
         let app = Arc::clone(&self.app);
         self.running.spawn(async move {
-            Finished::HandedOver(app.tools.transfer(&admission, &to).await)
+            let document = dial(&admission.called, &to, RING);
+            let updated = app.twilio.update_call(&admission.call_sid, &document).await;
+            Finished::HandedOver(updated.map_err(|error| error.to_string()))
         });
         Ok(())
     }
@@ -265,3 +274,5 @@ fn failed(why: &str) -> Outcome {
 pub(super) const LAST_WORDS: &str = "last-words";
 /// As many as the bridge remembers.
 const MAX_RUNNING: usize = 16;
+/// How long the other side's telephone rings.
+const RING: Duration = Duration::from_secs(30);

@@ -55,6 +55,19 @@ pub enum Sentiment {
     Negative,
 }
 
+impl Sentiment {
+    /// Of a compound score, from −1 to 1.
+    pub fn of(score: f64) -> Self {
+        if score >= 0.05 {
+            Self::Positive
+        } else if score <= -0.05 {
+            Self::Negative
+        } else {
+            Self::Neutral
+        }
+    }
+}
+
 /// How a call stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -132,6 +145,10 @@ pub struct CallDetail {
     pub analytics: Option<CallAnalytics>,
     /// Country, region, device, network quality and the like.
     pub metadata: Map<String, Value>,
+    /// Twilio's last word on the call: `ringing`, `completed`, `no-answer` and the like.
+    pub twilio_status: Option<String>,
+    /// How long Twilio says it was, in seconds.
+    pub twilio_duration_s: Option<i64>,
     /// What people wrote, by time.
     pub notes: Vec<Note>,
 }

@@ -72,14 +72,19 @@ impl Session {
         let said = item.pointer("/content/0/text").and_then(Value::as_str);
         let find = |from: usize, is_it: &dyn Fn(&Turn) -> bool| {
             let turns = options.turns.iter().enumerate();
-            turns.skip(from).find(|(_, turn)| is_it(turn)).map(|(n, _)| n)
+            turns
+                .skip(from)
+                .find(|(_, turn)| is_it(turn))
+                .map(|(n, _)| n)
         };
         match (item["role"].as_str(), said) {
             (Some("user"), Some(said)) => {
                 let is_it = |turn: &Turn| turn.user.as_deref() == Some(said);
                 if let Some(n) = find(self.answered, &is_it) {
                     self.answered = n;
-                    let users = options.turns[..=n].iter().filter(|turn| turn.user.is_some());
+                    let users = options.turns[..=n]
+                        .iter()
+                        .filter(|turn| turn.user.is_some());
                     self.user_turns = users.count();
                 }
             }
@@ -92,9 +97,12 @@ impl Session {
                     });
                     speech.collect()
                 };
-                let is_it = |turn: &Turn| transcripts(turn).iter().any(|text| text.starts_with(said));
+                let is_it =
+                    |turn: &Turn| transcripts(turn).iter().any(|text| text.starts_with(said));
                 if let Some(n) = find(self.answered, &is_it) {
-                    let is_whole = transcripts(&options.turns[n]).iter().any(|text| text == said);
+                    let is_whole = transcripts(&options.turns[n])
+                        .iter()
+                        .any(|text| text == said);
                     self.answered = n + usize::from(is_whole);
                 }
             }

@@ -170,9 +170,9 @@ async fn refuse(
 
 /// What the upgrade request says.
 #[derive(Debug, Default)]
-struct Client {
+pub(crate) struct Client {
     key: Option<String>,
-    model: Option<String>,
+    pub(crate) model: Option<String>,
     beta: bool,
     known_path: bool,
     refused: Option<StatusCode>,
@@ -225,7 +225,7 @@ impl Callback for &mut Client {
 
 impl Client {
     /// The error and close code for a client that may not come in.
-    fn refusal(&self, options: &Options) -> Option<(ApiError, u16)> {
+    pub(crate) fn refusal(&self, options: &Options) -> Option<(ApiError, u16)> {
         let key = self.key.as_deref().unwrap_or_default();
         if key.is_empty()
             || options

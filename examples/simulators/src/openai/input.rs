@@ -352,9 +352,9 @@ impl Session {
         let mut completed =
             json!({ "item_id": item_id, "content_index": 0, "transcript": text, "usage": usage });
         if self.config.tells_logprobs() {
-            let tokens = text.split_inclusive(' ').map(|word| {
-                json!({ "token": word, "logprob": LOGPROB, "bytes": word.as_bytes() })
-            });
+            let tokens = text
+                .split_inclusive(' ')
+                .map(|word| json!({ "token": word, "logprob": LOGPROB, "bytes": word.as_bytes() }));
             completed["logprobs"] = tokens.collect();
         }
         self.send(&format!("{kind}.completed"), completed);

@@ -30,12 +30,12 @@
 //! transcription sessions and WebRTC-only events are refused.
 
 mod client;
-mod config;
+pub(crate) mod config;
 mod conversation;
-mod error;
+pub(crate) mod error;
 mod events;
 mod fault;
-mod handshake;
+pub(crate) mod handshake;
 mod input;
 mod plan;
 mod record;

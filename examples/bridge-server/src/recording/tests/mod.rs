@@ -1,0 +1,5 @@
+//! Behaviour of the parts together.
+
+mod disk;
+mod line;
+mod tracks;

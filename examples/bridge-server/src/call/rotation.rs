@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Call, conversation::Line};
+use super::Call;
 use crate::{
     end::End,
     model::{Model, ModelStep},
@@ -79,8 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     }
 
     fn is_at_edge(&self) -> bool {
-        let Line { received, heard } = self.playback();
-        heard == received
+        !self.conversation.is_being_heard()
             && self.session.speech_started.is_none()
             && !self.session.owes
             && self.running.count() == 0

@@ -51,8 +51,12 @@ fn turns() -> Vec<Turn> {
     ]
 }
 
-async fn play(options: openai::Options, script: Vec<Step>, after_ms: &str) -> (CallRecord, Played) {
-    let arguments = ["--rotate-after-ms", after_ms, "--retry-base-ms", "20"];
+async fn play(
+    options: openai::Options,
+    script: Vec<Step>,
+    [after_ms, by_ms]: [&str; 2],
+) -> (CallRecord, Played) {
+    let arguments = ["--rotate-after-ms", after_ms, "--rotate-by-ms", by_ms];
     let stage = Stage::set(options, &arguments).await;
     let record = stage.call(script).await;
     let played = stage.strike().await;
@@ -73,7 +77,7 @@ fn gaps(sessions: &[SessionRecord]) -> Vec<Duration> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_is_replaced_between_turns_and_nobody_notices() {
-    let (record, played) = play(model(turns()), script(2), "1500").await;
+    let (record, played) = play(model(turns()), script(2), ["1500", "60000"]).await;
     assert!(
         played.sessions.len() >= 3,
         "{} sessions",
@@ -112,8 +116,11 @@ async fn a_session_is_replaced_between_turns_and_nobody_notices() {
         let close = session.close.as_ref().expect("a goodbye");
         assert_eq!((close.code, close.by_server), (1000, false));
     }
-    let events = played.records("session").map(|record| &record["event"]);
-    assert!(events.clone().count() >= 2 && events.clone().all(|event| event == "rotated"));
+    let events: Vec<&Value> = played
+        .records("session")
+        .map(|record| &record["event"])
+        .collect();
+    assert!(events.len() >= 2 && events.iter().all(|event| **event == "rotated"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,7 +131,7 @@ async fn without_an_edge_a_session_is_replaced_all_the_same() {
         Turn::unasked(Answer::speech(speech(4_000), long)),
         Turn::new("A table.", Answer::speech(speech(500), "For two?")),
     ];
-    let (record, played) = play(model(talks), script(1), "1500").await;
+    let (record, played) = play(model(talks), script(1), ["3000", "3200"]).await;
     let rotated = lines(&played.log, "model_rotated").next().expect("rotated");
     assert_eq!(rotated["is_at_edge"], false);
     // What the agent was saying is heard to its end, and then told to the new session.
@@ -146,7 +153,7 @@ async fn a_next_session_that_is_refused_costs_nothing() {
         session_faults: vec![vec![], vec![Fault::RefuseUpgrade { status: 503 }]],
         ..model(turns())
     };
-    let (_, played) = play(options, script(2), "1000").await;
+    let (_, played) = play(options, script(2), ["1000", "60000"]).await;
     assert_eq!(lines(&played.log, "standby_refused").count(), 1);
     assert_eq!(lines(&played.log, "model_lost").count(), 0);
     assert_eq!(played.turns().len(), 5);

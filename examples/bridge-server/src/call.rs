@@ -1,7 +1,7 @@
 //! One call: one task that owns the bridge and the sockets.
 //!
 //! Memory per call, with the default settings and no flight recorder: `memory_bytes` in the log line `stream_opened`
-//! (the bridge's storage and what this task holds), 16 KiB of read buffers, up to 32 KiB of what was said, and what a
+//! (the bridge's storage and what this task holds), 16 KiB of read buffers, up to 28 KiB of what was said, and what a
 //! slow peer has not taken yet, up to [`MAX_UNSENT_TWILIO`] and [`MAX_UNSENT_MODEL`]; a message being read adds its
 //! own length, up to the bridge's caps. The kernel holds 128 KiB for each socket besides.
 
@@ -61,10 +61,16 @@ where
 
 /// Settings of every call's bridge.
 pub(crate) fn bridge_config(app: &App) -> trunkline::bridge::Config {
-    let mut config = trunkline::bridge::Config::default();
+    let mut config = bounds();
     config.model_audio = app.config.model_audio;
     config.barge_in = app.config.barge_in;
     config.voice_detection = app.config.voice_detection;
+    config
+}
+
+/// What every call's bridge may hold.
+fn bounds() -> trunkline::bridge::Config {
+    let mut config = trunkline::bridge::Config::default();
     config.downlink_capacity = DOWNLINK_CAPACITY;
     config.uplink_capacity = UPLINK_CAPACITY;
     config.text_capacity = TEXT_CAPACITY;
@@ -504,3 +510,20 @@ const TEXT_CAPACITY: usize = 24 << 10;
 pub(crate) const MAX_UNSENT_TWILIO: usize = 128 << 10;
 /// Bytes the model may leave unread: some 5 s of audio, and a conversation told again.
 pub(crate) const MAX_UNSENT_MODEL: usize = 512 << 10;
+
+#[cfg(test)]
+mod tests {
+    use hyper::upgrade::Upgraded;
+    use hyper_util::rt::TokioIo;
+
+    use super::{conversation::MAX_BYTES, *};
+
+    #[test]
+    fn a_call_takes_no_more_than_a_quarter_of_a_mebibyte() {
+        // The task, which holds the call while it waits and while it ends; a read buffer for each socket; and what was
+        // said, with the growth of the newest items.
+        let call = size_of::<Call<TokioIo<Upgraded>>>();
+        let all = bounds().storage_len() + 2 * call + 2 * (8 << 10) + MAX_BYTES + (8 << 10);
+        assert!(all <= 256 << 10, "{all} bytes, {call} of them the call's");
+    }
+}

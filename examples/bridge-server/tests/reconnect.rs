@@ -463,13 +463,15 @@ async fn what_would_be_refused_again_is_not_tried_again() {
             "model_closed",
         ),
     ];
-    for (fault, reason) in faults {
+    // The sentence at the end takes a while.
+    let calls = faults.into_iter().map(|(fault, reason)| async move {
         let stage = Stage::set(model(vec![vec![fault]]), &AT_ONCE).await;
         stage.call(vec![]).await;
         let played = stage.strike().await;
         assert_eq!(played.sessions.len(), 1, "{reason}");
         assert_eq!(only(&played.log, "stream_closed")["reason"], reason);
-    }
+    });
+    futures_util::future::join_all(calls).await;
     let nowhere = ["--openai-realtime-url", "ws://127.0.0.1:1/v1/realtime"];
     let stage = Stage::set(model(vec![]), &[&AT_ONCE[..], &nowhere].concat()).await;
     let record = stage.call(vec![]).await;
@@ -541,6 +543,18 @@ async fn greets_from_file(
     settings.insert("greetingAudio".to_owned(), file.into());
     let (status, answer) = stage.api("PUT", &path, Some(agent)).await;
     assert_eq!(status, 200, "{answer}");
+    // What the API changes reaches the webhook a moment later, a number made since no sooner.
+    let id = path.rsplit('/').next();
+    let number = json!({ "number": "+15550199", "agentId": id });
+    assert_eq!(stage.api("POST", "/api/numbers", Some(number)).await.0, 201);
+    for n in 0..400 {
+        let fields = [("CallSid", &*format!("CA{n}")), ("To", "+15550199")];
+        let (_, twiml) = stage.post("/twilio/incoming-call", &fields).await;
+        if twiml.contains("<Connect") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
     (stage, greetings)
 }
 

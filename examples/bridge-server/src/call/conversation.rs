@@ -399,8 +399,8 @@ const MARGIN_MS: u64 = 150;
 const ECHO_PATIENCE_MS: i64 = 1_000;
 /// An hour of lively talk; of more, a model that speaks is said to begin to write.
 const MAX_ITEMS: usize = 128;
-/// Some 5,000 words.
-const MAX_BYTES: usize = 32 << 10;
+/// Some 3,000 words; the newest items may add their growth since.
+pub(super) const MAX_BYTES: usize = 20 << 10;
 
 #[cfg(test)]
 mod tests;

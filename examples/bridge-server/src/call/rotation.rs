@@ -24,15 +24,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         }
         let now = self.epoch.elapsed();
         let age = now - self.session.opened;
-        let length = self
-            .app
-            .config
-            .patience
-            .rotate_after(self.app.config.session_length);
-        if age < length {
+        let config = &self.app.config;
+        if age < config.patience.rotate_after(config.session_length) {
             return Ok(());
         }
-        let is_urgent = age >= length.mul_f64(URGENT);
+        let is_urgent = age >= config.patience.rotate_by(config.session_length);
         if !is_urgent && !self.is_at_edge() {
             return Ok(());
         }
@@ -87,8 +83,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     }
 }
 
-/// Of the length after which a session is replaced at a turn's edge, the share after which that is not waited for any
-/// longer: 59 minutes of 55.
-const URGENT: f64 = 59.0 / 55.0;
 /// Before another try, if the next session's socket is refused or lost.
 const STANDBY_WAIT: Duration = Duration::from_secs(2);

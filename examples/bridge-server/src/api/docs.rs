@@ -50,6 +50,7 @@ pub(crate) fn frame() -> OpenApi {
         (name = "analytics", description = "Figures over all calls."),
         (name = "agents", description = "What the model is told to be, and what it may do."),
         (name = "numbers", description = "Which agent answers which number."),
+        (name = "schedule", description = "What callers can book, and what it costs."),
         (name = "status", description = "What is happening now."),
     ),
     paths(super::health::health),

@@ -23,7 +23,7 @@ use utoipa::{
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::problem::{MEDIA_TYPE, Problem};
+use super::problem::{Details, MEDIA_TYPE};
 
 /// A whole list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -54,7 +54,7 @@ pub(crate) fn frame() -> OpenApi {
         (name = "status", description = "What is happening now."),
     ),
     paths(super::health::health),
-    components(schemas(Problem)),
+    components(schemas(Details)),
 )]
 struct Frame;
 

@@ -23,7 +23,7 @@ use utoipa::{
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::problem::{MEDIA_TYPE, Problem};
+use super::problem::{Details, MEDIA_TYPE};
 
 /// A whole list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -50,10 +50,11 @@ pub(crate) fn frame() -> OpenApi {
         (name = "analytics", description = "Figures over all calls."),
         (name = "agents", description = "What the model is told to be, and what it may do."),
         (name = "numbers", description = "Which agent answers which number."),
+        (name = "schedule", description = "What callers can book, and what it costs."),
         (name = "status", description = "What is happening now."),
     ),
     paths(super::health::health),
-    components(schemas(Problem)),
+    components(schemas(Details)),
 )]
 struct Frame;
 

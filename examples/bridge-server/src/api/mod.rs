@@ -13,6 +13,7 @@ mod numbers;
 mod problem;
 mod range;
 mod recording;
+mod schedule;
 mod settings;
 mod stall;
 mod status;
@@ -75,6 +76,14 @@ pub fn router(state: ApiState) -> Router {
         .routes(routes!(agents::get, agents::update, agents::delete))
         .routes(routes!(numbers::list, numbers::create))
         .routes(routes!(numbers::get, numbers::put, numbers::delete))
+        .routes(routes!(schedule::slots, schedule::create_slot))
+        .routes(routes!(schedule::slot, schedule::delete_slot))
+        .routes(routes!(schedule::prices, schedule::create_price))
+        .routes(routes!(
+            schedule::price,
+            schedule::put_price,
+            schedule::delete_price
+        ))
         .routes(routes!(status::watch))
         .routes(routes!(metrics::get))
         .split_for_parts();

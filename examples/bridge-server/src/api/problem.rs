@@ -19,8 +19,12 @@ use utoipa::ToSchema;
 use crate::store::StoreError;
 
 /// Why a request was not done.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Problem(Box<Details>);
+
+/// Why a request was not done.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[schema(example = json!({
+#[schema(as = Problem, example = json!({
     "type": "urn:problem-type:trunkline:invalid-input",
     "title": "Invalid input",
     "status": 422,
@@ -28,7 +32,7 @@ use crate::store::StoreError;
     "instance": "/api/agents",
     "errors": [{ "pointer": "#/name", "detail": "must be 1 to 100 characters long" }],
 }))]
-pub struct Problem {
+pub(crate) struct Details {
     /// What kind of problem it is; `about:blank` if the status says it all.
     #[serde(rename = "type")]
     #[schema(value_type = String)]
@@ -67,7 +71,7 @@ pub struct InvalidInput {
 impl Problem {
     /// Nothing more than what `status` means.
     pub fn new(status: StatusCode) -> Self {
-        Self {
+        Self(Box::new(Details {
             kind: "about:blank".into(),
             title: status.canonical_reason().unwrap_or("Error").into(),
             status: status.as_u16(),
@@ -75,16 +79,15 @@ impl Problem {
             instance: None,
             errors: Vec::new(),
             headers: Vec::new(),
-        }
+        }))
     }
 
     /// A problem of its own type, a word such as `recording-purged`.
     pub(crate) fn of_type(status: StatusCode, name: &str, title: &'static str) -> Self {
-        Self {
-            kind: format!("urn:problem-type:trunkline:{name}").into(),
-            title: title.into(),
-            ..Self::new(status)
-        }
+        let mut problem = Self::new(status);
+        problem.0.kind = format!("urn:problem-type:trunkline:{name}").into();
+        problem.0.title = title.into();
+        problem
     }
 
     /// There is nothing of that name.
@@ -99,10 +102,9 @@ impl Problem {
             many => format!("{many} fields are invalid"),
         };
         errors.truncate(MAX_ERRORS);
-        Self {
-            errors,
-            ..Self::of_type(status, "invalid-input", "Invalid input").detail(detail)
-        }
+        let mut problem = Self::of_type(status, "invalid-input", "Invalid input").detail(detail);
+        problem.0.errors = errors;
+        problem
     }
 
     /// The database does not answer.
@@ -128,12 +130,12 @@ impl Problem {
     }
 
     pub(crate) fn detail(mut self, detail: String) -> Self {
-        self.detail = Some(detail);
+        self.0.detail = Some(detail);
         self
     }
 
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.0.headers.push((name, value));
         self
     }
 
@@ -144,10 +146,11 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let content = [(CONTENT_TYPE, MEDIA_TYPE), (CACHE_CONTROL, "no-store")];
         let mut response = (status, content, self.body()).into_response();
-        for (name, value) in &self.headers {
+        for (name, value) in &self.0.headers {
             response.headers_mut().insert(name, value.clone());
         }
         response.extensions_mut().insert(self);
@@ -221,7 +224,7 @@ pub(crate) async fn shape(request: Request, next: Next) -> Response {
         .extensions_mut()
         .remove::<Problem>()
         .unwrap_or_else(|| Problem::new(status));
-    problem.instance = instance;
+    problem.0.instance = instance;
     let mut shaped = problem.into_response();
     let headers = std::mem::take(response.headers_mut());
     for (name, value) in headers {
@@ -264,8 +267,8 @@ mod tests {
     fn a_database_that_is_away_is_told_from_a_query_that_is_wrong() {
         let away = Problem::from(StoreError::Database(sqlx::Error::PoolTimedOut));
         assert_eq!(away, Problem::no_database());
-        assert_eq!(away.status, 503);
-        assert_eq!(away.headers[0].0, RETRY_AFTER);
+        assert_eq!(away.0.status, 503);
+        assert_eq!(away.0.headers[0].0, RETRY_AFTER);
         let wrong = Problem::from(StoreError::Database(sqlx::Error::RowNotFound));
         assert_eq!(wrong, Problem::new(StatusCode::INTERNAL_SERVER_ERROR));
     }
@@ -287,7 +290,7 @@ mod tests {
             StatusCode::UNPROCESSABLE_ENTITY,
             vec![error; MAX_ERRORS + 5],
         );
-        assert_eq!(problem.errors.len(), MAX_ERRORS);
-        assert_eq!(problem.detail.as_deref(), Some("105 fields are invalid"));
+        assert_eq!(problem.0.errors.len(), MAX_ERRORS);
+        assert_eq!(problem.0.detail.as_deref(), Some("105 fields are invalid"));
     }
 }

@@ -14,9 +14,7 @@ use super::{
     input::{Fields, Parameters},
     problem::{Problem, database},
 };
-use crate::store::{
-    NewSlot, Page, Price, PriceSettings, Slot, SlotDeletion, SlotFilter,
-};
+use crate::store::{NewSlot, Page, Price, PriceSettings, Slot, SlotDeletion, SlotFilter};
 
 /// Appointments
 ///

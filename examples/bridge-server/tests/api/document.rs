@@ -10,6 +10,8 @@ use crate::{postgres::sqlite, stage::Stage};
 const OPERATIONS: &[&str] = &[
     "DELETE /api/agents/{id}",
     "DELETE /api/numbers/{number}",
+    "DELETE /api/prices/{id}",
+    "DELETE /api/slots/{id}",
     "GET /api/agents",
     "GET /api/agents/{id}",
     "GET /api/analytics",
@@ -18,14 +20,21 @@ const OPERATIONS: &[&str] = &[
     "GET /api/calls/{id}/recording",
     "GET /api/numbers",
     "GET /api/numbers/{number}",
+    "GET /api/prices",
+    "GET /api/prices/{id}",
+    "GET /api/slots",
+    "GET /api/slots/{id}",
     "GET /api/status",
     "GET /health",
     "GET /metrics",
     "POST /api/agents",
     "POST /api/calls/{id}/notes",
     "POST /api/numbers",
+    "POST /api/prices",
+    "POST /api/slots",
     "PUT /api/agents/{id}",
     "PUT /api/numbers/{number}",
+    "PUT /api/prices/{id}",
 ];
 
 async fn document(stage: &Stage) -> Value {
@@ -76,13 +85,8 @@ async fn every_operation_is_documented_and_there() {
             .map(|it| it.trim().to_owned())
             .collect();
         assert_eq!(there, methods, "{path}");
-        for method in methods
-            .iter()
-            .filter(|method| *method != "GET" || path != "/api/status")
-        {
-            if path == "/api/status" {
-                continue;
-            }
+        // A stream does not end.
+        for method in methods.iter().filter(|_| path != "/api/status") {
             let answer = stage.ask(method, &real, &[], "").await;
             assert_ne!(answer.status, 405, "{method} {path}");
             let is_about_a_thing = path.contains('{');

@@ -169,7 +169,7 @@ async fn pass_on(
     mut to: impl AsyncWrite + Unpin,
     mut gate: watch::Receiver<bool>,
 ) {
-    let mut bytes = [0; 8 << 10];
+    let mut bytes = vec![0; 8 << 10];
     while let Ok(len @ 1..) = from.read(&mut bytes).await {
         if gate.wait_for(|talks| *talks).await.is_err()
             || to.write_all(&bytes[..len]).await.is_err()

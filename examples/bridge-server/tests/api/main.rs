@@ -6,6 +6,7 @@ mod errors;
 mod health;
 mod hostile;
 mod recording;
+mod schedule;
 mod settings;
 mod stage;
 mod status;

@@ -414,7 +414,7 @@ pub(crate) const SID_2: &str = "CA00000000000000000000000000000002";
 /// 2026-11-28T10:00:00Z.
 pub(crate) const AT: i64 = 1_795_860_000_000;
 /// Events that the feed keeps for whoever is slow.
-pub(crate) const FEED: usize = 64;
+pub(crate) const FEED: usize = 256;
 /// How long a peer may take nothing.
 pub(crate) const STALL: Duration = Duration::from_secs(1);
 /// Longer than anything takes on a machine that does much else.

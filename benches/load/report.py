@@ -41,7 +41,8 @@ def write(
         "[`trunkline-sim load`](../../examples/simulators/README.md#a-load), on the same cores as the server; it says what the latencies "
         "are. Each load has a server of its own, the two take turns, and a number of calls counts as kept if it is in one of two tries. "
         f"Measured are {options.seconds:g} s once all calls are up. Node's server is [`server.mjs`](../load/server.mjs), which has no pacing, "
-        f"marks or records to keep; it resamples by {'speex in WebAssembly, quality 3' if options.resampler == 'speex' else 'lines'}.",
+        f"marks or records to keep; it resamples by {'speex in WebAssembly, quality 3' if options.resampler == 'speex' else 'lines'}. trunkline's "
+        f"keeps calls, transcripts and analytics in SQLite as always; recordings: {options.recordings}.",
         "",
         "| goal | measured | |",
         "|---|---|---|",

@@ -69,12 +69,12 @@ class Bench:
         with tempfile.TemporaryDirectory() as directory:
             listen, model = (f"127.0.0.1:{port}" for port in free_ports(2))
             if name == "trunkline":
-                server = servers.ours(audio, listen, model, Path(directory))
+                server = servers.ours(audio, listen, model, Path(directory), self.options.recordings)
             else:
                 server = servers.node(audio, listen, model, self.options.resampler)
             result = Path(directory) / "report.json"
             command = [str(SIMULATOR), "load", "--calls", str(calls), "--json", str(result)]
-            command += ["--webhook", servers.WEBHOOK, "--auth-token", servers.AUTH_TOKEN]
+            command += ["--to", servers.CALLED, "--webhook", servers.WEBHOOK, "--auth-token", servers.AUTH_TOKEN]
             command += ["--connect-to", listen, "--model-listen", model]
             command += ["--ramp", str(self.options.ramp), "--duration", str(self.options.seconds)]
             command += [*bars, "--", *server.command]
@@ -127,6 +127,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--precision", type=float, default=0.05, help="of the numbers found (0.05)")
     parser.add_argument("--audio", choices=AUDIO, action="append", help="only this way (both)")
     parser.add_argument("--resampler", choices=["speex", "lines"], default="speex", help="Node's (speex)")
+    parser.add_argument(
+        "--recordings", choices=["wav", "mulaw", "off"], default="off", help="trunkline's (off, as Node's)"
+    )
     parser.add_argument("--skip-build", action="store_true")
     return parser.parse_args()
 

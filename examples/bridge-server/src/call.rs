@@ -81,6 +81,8 @@ struct Call<S> {
     app: Arc<App>,
     bridge: Recorded,
     epoch: Instant,
+    /// What the last timer was set for, where that is ahead of the clock.
+    reached: Duration,
     twilio: Peer<S>,
     model: Model,
     /// The socket of the next session, while the present one still goes on.
@@ -111,7 +113,7 @@ struct Call<S> {
 }
 
 enum Step {
-    Due,
+    Due(Duration),
     Twilio(Incoming),
     Model(ModelStep),
     Standby(ModelStep),
@@ -130,6 +132,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             app,
             bridge,
             epoch: Instant::now(),
+            reached: Duration::ZERO,
             twilio: Peer::new(socket),
             model: Model::Absent,
             standby: Model::Absent,
@@ -172,24 +175,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
 
     /// Waits for the next thing to happen. Twilio is waited for whatever the model does.
     async fn step(&mut self, phase: &mut watch::Receiver<Phase>) -> Step {
-        let now = self.epoch.elapsed();
+        let now = self.now();
         let times = [
             self.bridge.poll_timeout(),
             self.greeting.due(),
             // If the time has come and the answer could not be asked for, the next input may help.
             self.session.asks_at.filter(|at| *at > now),
         ];
-        let due = times
-            .into_iter()
-            .flatten()
-            .min()
-            .map(|due| self.epoch + due);
+        let due = times.into_iter().flatten().min();
+        // Timers round up to the next tick, and so does the wait for them: with this a frame of audio is as
+        // often a little early as late.
+        let timer = due.map(|due| self.epoch + due.saturating_sub(TICK));
         let patience = self.patience();
         tokio::select! {
             // Paced audio first: a flood from either peer must not delay it. The bridge's next
             // timeout always lies ahead, so nobody starves.
             biased;
-            () = sleep_until(due.unwrap_or(patience.0)), if due.is_some() => Step::Due,
+            () = sleep_until(timer.unwrap_or(patience.0)), if due.is_some() => {
+                Step::Due(due.unwrap_or_default())
+            }
             message = self.twilio.next() => Step::Twilio(message),
             step = self.model.next(), if self.held.is_none() => Step::Model(step),
             finished = self.running.next() => Step::Finished(finished),
@@ -198,6 +202,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             _ = phase.wait_for(|phase| *phase == Phase::Ending) => Step::End(End::Shutdown),
             () = sleep_until(patience.0) => Step::End(patience.1),
         }
+    }
+
+    /// The call's time: its clock, or what a timer was set for that came within a tick of that. Never goes
+    /// back.
+    fn now(&self) -> Duration {
+        self.epoch.elapsed().max(self.reached)
     }
 
     /// Until when nothing needs to happen, and what it means if nothing does.
@@ -223,12 +233,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
 
     fn take(&mut self, step: Step) -> Result<(), End> {
         match step {
-            Step::Due => self.feed(Recorded::handle_timeout),
+            Step::Due(due) => {
+                self.reached = self.now().max(due.min(self.epoch.elapsed() + TICK));
+                self.feed(Recorded::handle_timeout)
+            }
             Step::Twilio(Incoming::Text(text)) => {
                 if let Some(tap) = &mut self.tap {
                     tap.from_twilio(&text);
                 }
-                self.measured.from_twilio(self.epoch.elapsed(), &text);
+                self.measured.from_twilio(self.now(), &text);
                 self.greeting_echoed(&text);
                 self.feed(|bridge, now| bridge.handle_twilio(now, &text))
             }
@@ -282,7 +295,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         &mut self,
         input: impl FnOnce(&mut Recorded, Duration) -> Result<(), Error>,
     ) -> Result<(), End> {
-        let now = self.epoch.elapsed();
+        let now = self.now();
         if let Err(error) = input(&mut self.bridge, now) {
             self.reject(error);
         }
@@ -294,7 +307,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         let Some(text) = self.held.take() else {
             return Ok(());
         };
-        match self.bridge.handle_openai(self.epoch.elapsed(), &text) {
+        match self.bridge.handle_openai(self.now(), &text) {
             Ok(()) => self.current = Some(text),
             Err(Error::QueueFull { .. }) => self.held = Some(text),
             Err(error) => self.reject(error),
@@ -349,7 +362,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     }
 
     fn send_twilio(&mut self, text: &str) -> Result<(), End> {
-        let now = self.epoch.elapsed();
+        let now = self.now();
         let queued = self.bridge.queued_at_carrier(now);
         self.measured.to_twilio(now + queued, text);
         self.twilio.send(text).map_err(|gone| match gone {
@@ -365,7 +378,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     /// How far playback is now.
     fn playback(&self) -> Line {
         let stats = self.bridge.stats();
-        let queued = self.bridge.queued_at_carrier(self.epoch.elapsed());
+        let queued = self.bridge.queued_at_carrier(self.now());
         let queued = u64::try_from(queued.as_millis() * 8).unwrap_or(u64::MAX);
         let received = stats.received_samples;
         Line {
@@ -387,7 +400,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
 
     /// Leaves both peers with a proper goodbye and writes down how the call went.
     async fn finish(mut self, end: End) {
-        let now = self.epoch.elapsed();
+        let now = self.now();
         let (reason, fields) = end.describe();
         if end.is_models_fault() {
             self.give_up();
@@ -506,6 +519,8 @@ const DOWNLINK_CAPACITY: Duration = Duration::from_secs(16);
 const UPLINK_CAPACITY: Duration = Duration::from_secs(5);
 /// An agent's instructions and the schemas of its tools together.
 const TEXT_CAPACITY: usize = 24 << 10;
+/// Of tokio's timers.
+const TICK: Duration = Duration::from_millis(1);
 /// Bytes Twilio may leave unread: some 5 s of audio.
 pub(crate) const MAX_UNSENT_TWILIO: usize = 128 << 10;
 /// Bytes the model may leave unread: some 5 s of audio, and a conversation told again.

@@ -23,7 +23,14 @@ async fn load(calls: usize, arguments: &[&str]) -> Report {
     })
     .expect("a free port");
     let url = load.model_url().expect("an address");
-    let mut all = vec!["--openai-url", &url, "--greeting", "", "--max-calls", "8"];
+    let mut all = vec![
+        "--openai-realtime-url",
+        &url,
+        "--greeting",
+        "",
+        "--max-calls",
+        "8",
+    ];
     all.extend(arguments);
     let stage = Stage::set(openai::Options::default(), &all).await;
     load.set_server(stage.server.address.to_string(), None);

@@ -22,7 +22,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         if !self.session.is_ready || self.leaving.is_some() {
             return Ok(());
         }
-        let now = self.epoch.elapsed();
+        let now = self.now();
         let age = now - self.session.opened;
         let config = &self.app.config;
         if age < config.patience.rotate_after(config.session_length) {

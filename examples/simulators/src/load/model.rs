@@ -197,7 +197,7 @@ impl Session<'_> {
     async fn append(&mut self, now: Instant, audio: &str) -> Result<(), Error> {
         let (format, _) = self.formats;
         let bytes = BASE64_STANDARD.decode(audio).unwrap_or_default();
-        if bytes.is_empty() || bytes.len() % format.bytes_per_sample() != 0 {
+        if bytes.is_empty() || !bytes.len().is_multiple_of(format.bytes_per_sample()) {
             self.shared
                 .violation("model: an append without whole samples in base64");
             return Ok(());

@@ -477,7 +477,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         let language = admission.agent.settings.language.clone();
         let analytics = self
             .measured
-            .analytics(&self.conversation, self.bridge.stats(), language.as_deref())
+            .analytics(&self.conversation, language.as_deref())
             .await;
         let reason = match end.is_models_fault() {
             true => "model_lost",

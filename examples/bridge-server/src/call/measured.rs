@@ -92,7 +92,6 @@ impl Measured {
     pub(super) async fn analytics(
         &self,
         conversation: &Conversation,
-        _stats: &Stats,
         language: Option<&str>,
     ) -> CallAnalytics {
         let words: Vec<String> = conversation.callers_words().map(str::to_owned).collect();

@@ -222,7 +222,7 @@ test-sdist: $(PYTHON_VENV)/.installed
 
 # The drift check comes first: what Rust generates is what is committed. Then what is published:
 # packed, and installed where there is nothing else.
-test-node: node-module
+test-node: node-module benches/load/node_modules/.package-lock.json
 	$(call heading,Node: generated files)
 	@git diff --exit-code -- bindings-node/index.js bindings-node/index.d.ts
 	$(call heading,Node: types)
@@ -232,7 +232,8 @@ test-node: node-module
 	@mkdir -p $(LOGS)
 	@$(CARGO) build --locked -p trunkline-simulators
 	@TRUNKLINE_SIM=$(CURDIR)/target/debug/trunkline-sim node --expose-gc --test --test-reporter=tap \
-		bindings-node/test/*.test.mjs examples/node/test/*.test.mjs 2>&1 | tee $(LOGS)/node.log
+		bindings-node/test/*.test.mjs examples/node/test/*.test.mjs \
+		benches/load/*.test.mjs 2>&1 | tee $(LOGS)/node.log
 
 node-module: bindings-node/node_modules/.package-lock.json examples/node/node_modules/.package-lock.json
 	$(call heading,Node: module)
@@ -252,6 +253,13 @@ node-packages: node-module
 bench-node: node-module benches/node/node_modules/.package-lock.json
 	$(call heading,Node: beside the packages that do the same work)
 	@node --expose-gc benches/node/bench.mjs
+
+# Calls at a time through the bridge server and through one written by hand in Node: half an hour on a
+# quiet machine. Made are benches/report/load.md and load.svg. Not part of `test`, since it is about times.
+.PHONY: bench-load
+bench-load: benches/load/node_modules/.package-lock.json
+	$(call heading,calls at a time)
+	@$(PYTHON) -B benches/load/run.py
 
 $(PYTHON_VENV)/.installed: $(PYTHON_REQUIREMENTS)
 	$(call heading,Python: environment)

@@ -1,7 +1,7 @@
 //! One call: one task that owns the bridge and the sockets.
 //!
 //! Memory per call, with the default settings and no flight recorder: `memory_bytes` in the log line `stream_opened`
-//! (the bridge's storage and what this task holds), 16 KiB of read buffers, up to 32 KiB of what was said, and what a
+//! (the bridge's storage and what this task holds), 16 KiB of read buffers, up to 28 KiB of what was said, and what a
 //! slow peer has not taken yet, up to [`MAX_UNSENT_TWILIO`] and [`MAX_UNSENT_MODEL`]; a message being read adds its
 //! own length, up to the bridge's caps. The kernel holds 128 KiB for each socket besides.
 
@@ -61,10 +61,16 @@ where
 
 /// Settings of every call's bridge.
 pub(crate) fn bridge_config(app: &App) -> trunkline::bridge::Config {
-    let mut config = trunkline::bridge::Config::default();
+    let mut config = bounds();
     config.model_audio = app.config.model_audio;
     config.barge_in = app.config.barge_in;
     config.voice_detection = app.config.voice_detection;
+    config
+}
+
+/// What every call's bridge may hold.
+fn bounds() -> trunkline::bridge::Config {
+    let mut config = trunkline::bridge::Config::default();
     config.downlink_capacity = DOWNLINK_CAPACITY;
     config.uplink_capacity = UPLINK_CAPACITY;
     config.text_capacity = TEXT_CAPACITY;
@@ -75,6 +81,8 @@ struct Call<S> {
     app: Arc<App>,
     bridge: Recorded,
     epoch: Instant,
+    /// What the last timer was set for, where that is ahead of the clock.
+    reached: Duration,
     twilio: Peer<S>,
     model: Model,
     /// The socket of the next session, while the present one still goes on.
@@ -105,7 +113,7 @@ struct Call<S> {
 }
 
 enum Step {
-    Due,
+    Due(Duration),
     Twilio(Incoming),
     Model(ModelStep),
     Standby(ModelStep),
@@ -124,6 +132,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             app,
             bridge,
             epoch: Instant::now(),
+            reached: Duration::ZERO,
             twilio: Peer::new(socket),
             model: Model::Absent,
             standby: Model::Absent,
@@ -166,24 +175,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
 
     /// Waits for the next thing to happen. Twilio is waited for whatever the model does.
     async fn step(&mut self, phase: &mut watch::Receiver<Phase>) -> Step {
-        let now = self.epoch.elapsed();
+        let now = self.now();
         let times = [
             self.bridge.poll_timeout(),
             self.greeting.due(),
             // If the time has come and the answer could not be asked for, the next input may help.
             self.session.asks_at.filter(|at| *at > now),
         ];
-        let due = times
-            .into_iter()
-            .flatten()
-            .min()
-            .map(|due| self.epoch + due);
+        let due = times.into_iter().flatten().min();
+        // Timers round up to the next tick, and so does the wait for them: with this a frame of audio is as
+        // often a little early as late.
+        let timer = due.map(|due| self.epoch + due.saturating_sub(TICK));
         let patience = self.patience();
         tokio::select! {
             // Paced audio first: a flood from either peer must not delay it. The bridge's next
             // timeout always lies ahead, so nobody starves.
             biased;
-            () = sleep_until(due.unwrap_or(patience.0)), if due.is_some() => Step::Due,
+            () = sleep_until(timer.unwrap_or(patience.0)), if due.is_some() => {
+                Step::Due(due.unwrap_or_default())
+            }
             message = self.twilio.next() => Step::Twilio(message),
             step = self.model.next(), if self.held.is_none() => Step::Model(step),
             finished = self.running.next() => Step::Finished(finished),
@@ -192,6 +202,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             _ = phase.wait_for(|phase| *phase == Phase::Ending) => Step::End(End::Shutdown),
             () = sleep_until(patience.0) => Step::End(patience.1),
         }
+    }
+
+    /// The call's time: its clock, or what a timer was set for that came within a tick of that. Never goes
+    /// back.
+    fn now(&self) -> Duration {
+        self.epoch.elapsed().max(self.reached)
     }
 
     /// Until when nothing needs to happen, and what it means if nothing does.
@@ -217,12 +233,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
 
     fn take(&mut self, step: Step) -> Result<(), End> {
         match step {
-            Step::Due => self.feed(Recorded::handle_timeout),
+            Step::Due(due) => {
+                self.reached = self.now().max(due.min(self.epoch.elapsed() + TICK));
+                self.feed(Recorded::handle_timeout)
+            }
             Step::Twilio(Incoming::Text(text)) => {
                 if let Some(tap) = &mut self.tap {
                     tap.from_twilio(&text);
                 }
-                self.measured.from_twilio(self.epoch.elapsed(), &text);
+                self.measured.from_twilio(self.now(), &text);
                 self.greeting_echoed(&text);
                 self.feed(|bridge, now| bridge.handle_twilio(now, &text))
             }
@@ -276,7 +295,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         &mut self,
         input: impl FnOnce(&mut Recorded, Duration) -> Result<(), Error>,
     ) -> Result<(), End> {
-        let now = self.epoch.elapsed();
+        let now = self.now();
         if let Err(error) = input(&mut self.bridge, now) {
             self.reject(error);
         }
@@ -288,7 +307,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         let Some(text) = self.held.take() else {
             return Ok(());
         };
-        match self.bridge.handle_openai(self.epoch.elapsed(), &text) {
+        match self.bridge.handle_openai(self.now(), &text) {
             Ok(()) => self.current = Some(text),
             Err(Error::QueueFull { .. }) => self.held = Some(text),
             Err(error) => self.reject(error),
@@ -343,7 +362,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     }
 
     fn send_twilio(&mut self, text: &str) -> Result<(), End> {
-        let now = self.epoch.elapsed();
+        let now = self.now();
         let queued = self.bridge.queued_at_carrier(now);
         self.measured.to_twilio(now + queued, text);
         self.twilio.send(text).map_err(|gone| match gone {
@@ -359,7 +378,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     /// How far playback is now.
     fn playback(&self) -> Line {
         let stats = self.bridge.stats();
-        let queued = self.bridge.queued_at_carrier(self.epoch.elapsed());
+        let queued = self.bridge.queued_at_carrier(self.now());
         let queued = u64::try_from(queued.as_millis() * 8).unwrap_or(u64::MAX);
         let received = stats.received_samples;
         Line {
@@ -381,7 +400,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
 
     /// Leaves both peers with a proper goodbye and writes down how the call went.
     async fn finish(mut self, end: End) {
-        let now = self.epoch.elapsed();
+        let now = self.now();
         let (reason, fields) = end.describe();
         if end.is_models_fault() {
             self.give_up();
@@ -500,7 +519,26 @@ const DOWNLINK_CAPACITY: Duration = Duration::from_secs(16);
 const UPLINK_CAPACITY: Duration = Duration::from_secs(5);
 /// An agent's instructions and the schemas of its tools together.
 const TEXT_CAPACITY: usize = 24 << 10;
+/// Of tokio's timers.
+const TICK: Duration = Duration::from_millis(1);
 /// Bytes Twilio may leave unread: some 5 s of audio.
 pub(crate) const MAX_UNSENT_TWILIO: usize = 128 << 10;
 /// Bytes the model may leave unread: some 5 s of audio, and a conversation told again.
 pub(crate) const MAX_UNSENT_MODEL: usize = 512 << 10;
+
+#[cfg(test)]
+mod tests {
+    use hyper::upgrade::Upgraded;
+    use hyper_util::rt::TokioIo;
+
+    use super::{conversation::MAX_BYTES, *};
+
+    #[test]
+    fn a_call_takes_no_more_than_a_quarter_of_a_mebibyte() {
+        // The task, which holds the call while it waits and while it ends; a read buffer for each socket; and what was
+        // said, with the growth of the newest items.
+        let call = size_of::<Call<TokioIo<Upgraded>>>();
+        let all = bounds().storage_len() + 2 * call + 2 * (8 << 10) + MAX_BYTES + (8 << 10);
+        assert!(all <= 256 << 10, "{all} bytes, {call} of them the call's");
+    }
+}

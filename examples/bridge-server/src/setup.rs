@@ -29,7 +29,7 @@ use crate::{
     store::Store,
     time::UnixMs,
     tools::{self, Destinations, SystemResolver, Tools},
-    twilio_rest::TwilioRest,
+    twilio_rest::{self, TwilioRest},
 };
 
 /// A server that is ready to listen.
@@ -64,16 +64,12 @@ impl Server {
             log.write("no_numbers", serde_json::json!({}));
         }
         let tls = model::tls()?;
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured((*tls).clone())
-            .no_proxy()
-            .build()?;
         let auth_token = Secret::new(config.twilio_auth_token.clone().unwrap_or_default());
         let twilio = TwilioRest::new(
             &config.twilio_api_url,
             &config.twilio_account_sid,
             auth_token,
-            client,
+            twilio_rest::client((*tls).clone())?,
         )?;
         let tools = Tools::new(store.clone(), tool_settings(&config, &tls)?)?;
         let app = Arc::new(App {

@@ -32,8 +32,8 @@ const SERVER: &str = env!("CARGO_BIN_EXE_trunkline-bridge-server");
 fn model(turns: usize) -> openai::Options {
     let greeting = Turn::unasked(Answer::speech(speech(300), "Hello."));
     let turns = (1..=turns).map(|n| {
-        let answer = Answer::speech(speech(600), &format!("Answer {n}."));
-        Turn::new(&format!("Question {n}."), answer)
+        let answer = Answer::speech(speech(600), format!("Answer {n}."));
+        Turn::new(format!("Question {n}."), answer)
     });
     openai::Options {
         clock: Clock::new(),

@@ -68,7 +68,11 @@ impl Conversation {
     /// The session under way says no more. `lost_turn` tells that the caller was not answered; if their last words
     /// are not known either, or they were `speaking`, the next session is told so.
     pub(super) fn end_session(&mut self, lost_turn: bool, is_speaking: bool) {
-        self.finish_response();
+        for item in &mut self.items {
+            if let Content::Agent(agent) = &mut item.content {
+                agent.break_off();
+            }
+        }
         let last = self
             .items
             .iter_mut()
@@ -132,6 +136,11 @@ impl Conversation {
             ..Agent::new(None)
         };
         self.push(item_id, Content::Agent(agent));
+        // No session has made it, not even one that has begun meanwhile.
+        if let Some(item) = self.items.back_mut() {
+            item.session = 0;
+        }
+        self.told = 0;
     }
 
     /// Of the item, `ms` of `of_ms` were heard until `at`, and no more will be.
@@ -151,31 +160,33 @@ impl Conversation {
         }
     }
 
-    /// Settles what no word of the bridge will come for: what has been played by now, and with `all` whatever
-    /// earlier sessions have said, heard as far as it is.
+    /// Settles what earlier sessions have said and has been played for a while though the carrier has not told. With
+    /// `all`, the rest of it can be told, too, as far as it is heard for certain.
     pub(super) fn settle(&mut self, line: Line, all: bool, now: UnixMs) {
         let session = self.session;
-        let mut end = line.received;
-        for item in self.items.iter_mut().rev() {
-            let Content::Agent(agent) = &mut item.content else {
-                continue;
-            };
-            let Some(start) = agent.start else {
-                continue;
-            };
-            let (heard, of) = (line.heard.clamp(start, end.max(start)), end.max(start));
-            let is_over = item.session < session && heard == of;
-            if agent.heard.is_none() && (is_over || all && item.session < session) {
-                agent.estimate((heard - start) / 8, (of - start) / 8, now);
+        self.each_on_line(line, |item_session, agent, heard, of| {
+            if item_session == session || agent.heard.is_some() {
+                return;
             }
-            end = start;
-        }
+            if heard == of {
+                let since = agent.over_since.get_or_insert(now);
+                if now.0 - since.0 >= ECHO_PATIENCE_MS {
+                    return agent.estimate(heard, of, now);
+                }
+            }
+            if all {
+                agent.told = Some((heard.saturating_sub(MARGIN_MS), of));
+            }
+        });
     }
 
     /// The call is over: what was being played was heard as far as it is.
     pub(super) fn end(&mut self, line: Line, now: UnixMs) {
-        self.session += 1;
-        self.settle(line, true, now);
+        self.each_on_line(line, |_, agent, heard, of| {
+            if agent.heard.is_none() {
+                agent.estimate(heard, of, now);
+            }
+        });
         for item in &mut self.items {
             match &mut item.content {
                 Content::Agent(agent) => agent.is_whole = true,
@@ -183,6 +194,15 @@ impl Conversation {
                 Content::Tool(_) => {}
             }
         }
+    }
+
+    /// Whether something that the agent says is still being heard.
+    pub(super) fn is_being_heard(&self) -> bool {
+        let mut agents = self.items.iter().filter_map(|item| match &item.content {
+            Content::Agent(agent) => Some(agent),
+            _ => None,
+        });
+        agents.any(|agent| agent.heard.is_none())
     }
 
     /// A response has ended: its words are all there.
@@ -289,6 +309,22 @@ impl Conversation {
             .find_map(|item| item.take_turn(call_id))
     }
 
+    /// Everything on the line with its session, how much of it is heard, and its length, in milliseconds; the last
+    /// first.
+    fn each_on_line(&mut self, line: Line, mut each: impl FnMut(u32, &mut Agent, u64, u64)) {
+        let mut end = line.received;
+        for item in self.items.iter_mut().rev() {
+            if let Content::Agent(agent) = &mut item.content
+                && let Some(start) = agent.start
+            {
+                end = end.max(start);
+                let heard = line.heard.clamp(start, end);
+                each(item.session, agent, (heard - start) / 8, (end - start) / 8);
+                end = start;
+            }
+        }
+    }
+
     fn caller(&mut self, item_id: &str) -> &mut Caller {
         let at = self.position(item_id).unwrap_or_else(|| {
             self.push(item_id, Content::Caller(Caller::default()));
@@ -357,10 +393,14 @@ fn note(text: &str) -> ModelCommand<'_> {
     }
 }
 
+/// What the clock may be ahead of the carrier by; the way there and back is in it.
+const MARGIN_MS: u64 = 150;
+/// The echo of a mark that has not come by then is lost.
+const ECHO_PATIENCE_MS: i64 = 1_000;
 /// An hour of lively talk; of more, a model that speaks is said to begin to write.
 const MAX_ITEMS: usize = 128;
-/// Some 5,000 words.
-const MAX_BYTES: usize = 32 << 10;
+/// Some 3,000 words; the newest items may add their growth since.
+pub(super) const MAX_BYTES: usize = 20 << 10;
 
 #[cfg(test)]
 mod tests;

@@ -90,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
                 self.greeting = Greeting::None;
                 if self.session.opened > Duration::ZERO {
                     self.session.owes = true;
-                    self.session.asks_at = Some(self.epoch.elapsed());
+                    self.session.asks_at = Some(self.now());
                 }
             }
         }
@@ -98,7 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
 
     /// Sends what is due, a mark behind each piece.
     pub(super) fn play_greeting(&mut self) -> Result<(), End> {
-        let now = self.epoch.elapsed();
+        let now = self.now();
         loop {
             let Greeting::Playing(playing) = &mut self.greeting else {
                 return Ok(());

@@ -10,6 +10,9 @@ pub(crate) struct Patience {
     /// Milliseconds after which a model session is replaced, instead of SESSION_MINUTES
     #[arg(long, hide = true)]
     rotate_after_ms: Option<u64>,
+    /// Milliseconds after which that is done even in the middle of a turn
+    #[arg(long, hide = true)]
+    rotate_by_ms: Option<u64>,
     /// The first wait before another try to reach the model lasts up to so many milliseconds, each next one up to twice
     /// as long
     #[arg(long, hide = true, default_value_t = 250)]
@@ -24,6 +27,12 @@ impl Patience {
     pub(crate) fn rotate_after(&self, session_length: Duration) -> Duration {
         self.rotate_after_ms
             .map_or(session_length, Duration::from_millis)
+    }
+
+    /// How old it may become at most, if no turn ends.
+    pub(crate) fn rotate_by(&self, session_length: Duration) -> Duration {
+        self.rotate_by_ms
+            .map_or(session_length.mul_f64(URGENT), Duration::from_millis)
     }
 
     /// How long to wait before the `number`-th try, counted from 1: exponential backoff with full jitter, so that the
@@ -48,6 +57,10 @@ impl Patience {
     }
 }
 
+/// Of the length after which a session is replaced at a turn's edge, the share after which that is not waited for any
+/// longer: 59 minutes of 55.
+const URGENT: f64 = 59.0 / 55.0;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +69,7 @@ mod tests {
     fn waits_double_up_to_the_cap_and_are_spread_over_all_of_it() {
         let patience = Patience {
             rotate_after_ms: None,
+            rotate_by_ms: None,
             retry_base_ms: 250,
             retry_cap_ms: 4_000,
         };

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Call, conversation::Line};
+use super::Call;
 use crate::{
     end::End,
     model::{Model, ModelStep},
@@ -22,17 +22,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         if !self.session.is_ready || self.leaving.is_some() {
             return Ok(());
         }
-        let now = self.epoch.elapsed();
+        let now = self.now();
         let age = now - self.session.opened;
-        let length = self
-            .app
-            .config
-            .patience
-            .rotate_after(self.app.config.session_length);
-        if age < length {
+        let config = &self.app.config;
+        if age < config.patience.rotate_after(config.session_length) {
             return Ok(());
         }
-        let is_urgent = age >= length.mul_f64(URGENT);
+        let is_urgent = age >= config.patience.rotate_by(config.session_length);
         if !is_urgent && !self.is_at_edge() {
             return Ok(());
         }
@@ -79,8 +75,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     }
 
     fn is_at_edge(&self) -> bool {
-        let Line { received, heard } = self.playback();
-        heard == received
+        !self.conversation.is_being_heard()
             && self.session.speech_started.is_none()
             && !self.session.owes
             && self.running.count() == 0
@@ -88,8 +83,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     }
 }
 
-/// Of the length after which a session is replaced at a turn's edge, the share after which that is not waited for any
-/// longer: 59 minutes of 55.
-const URGENT: f64 = 59.0 / 55.0;
 /// Before another try, if the next session's socket is refused or lost.
 const STANDBY_WAIT: Duration = Duration::from_secs(2);

@@ -116,7 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         self.bridge.update_session(&session).map_err(End::Bridge)?;
         let is_first = self.session.opened == Duration::ZERO;
         self.session.is_open = true;
-        self.session.opened = self.epoch.elapsed();
+        self.session.opened = self.now();
         self.session.confirm_by = Some(self.session.opened + CONFIRM_TIMEOUT);
         self.session.appended_before = self.bridge.stats().appended_samples;
         self.session.turns = Margins::of(session.turn_detection);
@@ -131,7 +131,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
 
     /// The session is set as asked. What it is told of the earlier ones comes next, before any audio.
     pub(super) fn session_ready(&mut self) {
-        let now = self.epoch.elapsed();
+        let now = self.now();
         self.session.is_ready = true;
         self.session.confirm_by = None;
         // What the caller was saying goes on in the audio that was kept, and may be answered as any turn.
@@ -184,10 +184,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
 
     /// Asks for the answer that is owed once its time has come and the model knows everything.
     pub(super) fn ask(&mut self) -> Result<(), End> {
-        let is_due = self
-            .session
-            .asks_at
-            .is_some_and(|at| at <= self.epoch.elapsed());
+        let is_due = self.session.asks_at.is_some_and(|at| at <= self.now());
         if !is_due
             || !self.session.is_ready
             || self.running.count() > 0
@@ -204,7 +201,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         self.session.failures += 1;
         if self.session.owes && self.session.failures <= MAX_FAILURES {
             let wait = self.app.config.patience.before_try(self.session.failures);
-            self.session.asks_at = Some(self.epoch.elapsed() + wait);
+            self.session.asks_at = Some(self.now() + wait);
         }
     }
 
@@ -248,7 +245,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     /// The session's socket is no more: what it has said is played out, what the caller says is kept, and what it owes
     /// is noted.
     pub(super) fn leave_session(&mut self) -> Result<(), End> {
-        let now = self.epoch.elapsed();
+        let now = self.now();
         self.held = None;
         let is_speaking = self.session.speech_started.take().is_some();
         self.session.was_speaking |= is_speaking;

@@ -217,7 +217,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             Asker::EarlierSession(command) => {
                 let text = render(command).unwrap_or_default();
                 let answered = RawJson::new(&text).and_then(|text| self.bridge.send_openai(text));
-                self.session.asks_at = Some(self.epoch.elapsed());
+                self.session.asks_at = Some(self.now());
                 answered
             }
             Asker::ThisSession => {

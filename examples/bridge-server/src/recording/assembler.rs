@@ -53,9 +53,12 @@ pub(super) struct Assembler {
 }
 
 impl Assembler {
+    /// For a stream that begins at time zero, if it does not tell better.
     pub(super) fn new() -> Self {
+        let mut clock = CallerClock::default();
+        clock.begin(0);
         Self {
-            clock: CallerClock::default(),
+            clock,
             stream_sid: None,
             shape: Shape::default(),
             caller: Vec::new(),
@@ -139,18 +142,14 @@ impl Assembler {
         let Ok(message) = Twilio.read_next(&mut self.shape, text) else {
             return;
         };
-        if let Some(sid) = message.stream_sid.map(hash) {
-            let is_start = matches!(message.event, CarrierEvent::Started { .. });
-            if self.stream_sid.is_none() && is_start {
-                self.stream_sid = Some(sid);
-                // Time stamps count from here; greetings may be sent before the first frame comes.
-                self.clock.begin(now);
-            }
-            if self.stream_sid.is_some_and(|known| known != sid) {
-                return;
-            }
+        if let Some(sid) = message.stream_sid.map(hash)
+            && *self.stream_sid.get_or_insert(sid) != sid
+        {
+            return;
         }
         match message.event {
+            // Time stamps count from here; greetings may be sent before the first frame comes.
+            CarrierEvent::Started { .. } => self.clock.begin(now),
             CarrierEvent::Media {
                 track: Track::Inbound,
                 timestamp_ms,
@@ -214,6 +213,8 @@ impl Assembler {
             let found = path.iter().try_fold(message, |value, name| value.get(name));
             found.and_then(|value| value.as_string())
         };
+        // What we say is about our stream.
+        self.stream_sid = string(&["streamSid"]).map(hash).or(self.stream_sid);
         let caller = self.clock.position(now);
         match string(&["event"]).and_then(|event| event.as_plain()) {
             Some("media") => {

@@ -9,8 +9,8 @@
 //! whenever the process ends, and misses no more than the last 200 ms then.
 //!
 //! Memory per call: some 30 KiB for the tracks (see `assembler.rs`) and 5 KiB for a batch. Audio that was
-//! sent far ahead to Twilio waits here as well, 8 KB for each second of it, for all calls together no
-//! more than 32 MiB.
+//! sent far ahead to Twilio waits here as well, 8 KB for each second of it; once all calls together hold
+//! 32 MiB, what is sent more than half a second ahead is recorded as silence.
 
 mod assembler;
 mod clock;

@@ -147,7 +147,7 @@ pub(super) fn messages(batch: &[u8]) -> impl Iterator<Item = (Direction, Duratio
 /// With the frame that is being spoken, half of the 200 ms that a kill may cost; the rest is for a thread that is
 /// behind.
 const BATCH_TIME: Duration = Duration::from_millis(80);
-/// Bytes; what that time usually comes to.
+/// Bytes; more than that time usually comes to.
 const BATCH_CAPACITY: usize = 5 << 10;
 const MAX_BATCH: usize = 8 << 10;
 /// Bytes; Twilio's have 400, and 100 ms of audio 1,200.

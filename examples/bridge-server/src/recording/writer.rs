@@ -154,8 +154,8 @@ impl Writer {
 /// Longer than a record takes to the journal, and far shorter than notes would take to be many.
 const NOTE_LIFE: Duration = Duration::from_secs(10);
 const SWEEP: Duration = Duration::from_secs(1);
-/// What the recordings of one thread may hold before none of them may hold much: a gigabyte of calls as they
+/// What the recordings of one thread may hold before none of them may hold much: five hundred calls as they
 /// usually are, or half an hour of audio that was sent ahead.
 const MAX_MEMORY: usize = 16 << 20;
-/// Samples that may wait of each call then: 2 s.
+/// Samples that each may hold then, 2 s: the window, and more than the lead that audio is usually sent with.
 const SCARCE: usize = 16_000;

@@ -21,12 +21,13 @@ pub(crate) enum Act {
     Clear,
 }
 
-/// Serves one call, recorded as `call`: messages take `delay` each way.
+/// Serves one call, recorded as `call`: messages take `delay` each way. The task ends with the longest time for
+/// which this machine let nothing on the line happen.
 pub(crate) async fn serve(
     recordings: Recordings,
     delay: Duration,
     acts: Vec<(u64, Act)>,
-) -> (SocketAddr, JoinHandle<()>) {
+) -> (SocketAddr, JoinHandle<Duration>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let task = tokio::spawn(async move {
@@ -96,12 +97,12 @@ impl Agent {
         }
     }
 
-    async fn talk(mut self, socket: TcpStream) {
+    async fn talk(mut self, socket: TcpStream) -> Duration {
         let _ = socket.set_nodelay(true);
         let mut socket = accept_async(socket).await.expect("a WebSocket");
         let mut up: VecDeque<(Instant, String)> = VecDeque::new();
         let mut tick = tokio::time::interval(Duration::from_millis(5));
-        let mut is_open = true;
+        let (mut is_open, mut ticked, mut longest) = (true, Instant::now(), Duration::ZERO);
         while is_open || !up.is_empty() {
             let arrives = up.front().map(|(at, _)| *at);
             let departs = self.down.front().map(|(at, _)| *at);
@@ -124,12 +125,17 @@ impl Agent {
                     Some(Ok(_)) => {}
                     _ => is_open = false,
                 },
-                _ = tick.tick() => self.speak(),
+                _ = tick.tick() => {
+                    longest = longest.max(ticked.elapsed());
+                    ticked = Instant::now();
+                    self.speak();
+                }
             }
         }
         if let Some(tap) = self.tap.take() {
             tap.finish();
         }
+        longest
     }
 
     fn hear(&mut self, text: &str) {

@@ -169,6 +169,15 @@ impl Config {
         !self.session["audio"]["input"]["transcription"].is_null()
     }
 
+    /// Transcripts come with the probabilities of their words.
+    pub(super) fn tells_logprobs(&self) -> bool {
+        self.session["include"].as_array().is_some_and(|include| {
+            include
+                .iter()
+                .any(|what| what == "item.input_audio_transcription.logprobs")
+        })
+    }
+
     pub(super) fn turn_detection(&self) -> Option<TurnDetection> {
         let detection = &self.session["audio"]["input"]["turn_detection"];
         if detection.is_null() {

@@ -54,6 +54,10 @@ pub(super) struct Agent {
     /// Where it begins on the line; `None` for what is not on it.
     pub(super) start: Option<u64>,
     pub(super) heard: Option<Heard>,
+    /// Heard, of so much, when a session had to be told before all was settled; in milliseconds.
+    pub(super) told: Option<(u64, u64)>,
+    /// Since when, by the clock, all of it has been played.
+    pub(super) over_since: Option<UnixMs>,
     pub(super) began: UnixMs,
     pub(super) is_taken: bool,
 }
@@ -90,10 +94,7 @@ impl Item {
     pub(super) fn has_more_to_tell(&self) -> bool {
         match &self.content {
             Content::Caller(caller) => !caller.text.is_empty() || caller.is_lost,
-            Content::Agent(agent) => match agent.heard {
-                Some(_) => !agent.heard_text().is_empty(),
-                None => true,
-            },
+            Content::Agent(agent) => !agent.can_be_told() || !agent.heard_text().is_empty(),
             Content::Tool(tool) => {
                 tool.told == Step::Nothing || tool.told == Step::Call && tool.output.is_some()
             }
@@ -112,7 +113,7 @@ impl Item {
         match &self.content {
             Content::Caller(caller) if caller.text.is_empty() => Next::Tell(note(LOST_WORDS)),
             Content::Caller(caller) => says(Role::User, &caller.text),
-            Content::Agent(agent) if agent.heard.is_none() => Next::Wait,
+            Content::Agent(agent) if !agent.can_be_told() => Next::Wait,
             Content::Agent(agent) => says(Role::Assistant, agent.heard_text()),
             Content::Tool(tool) => match (&tool.output, tool.told) {
                 (Some(output), Step::Call) => Next::Tell(ModelCommand::ToolOutput {
@@ -197,6 +198,8 @@ impl Agent {
             is_whole: false,
             start,
             heard: None,
+            told: None,
+            over_since: None,
             began: UnixMs::now(),
             is_taken: false,
         }
@@ -228,12 +231,25 @@ impl Agent {
         });
     }
 
+    /// No more words of it will come. If it is not whole, the last one is ahead of its sound and was never said.
+    pub(super) fn break_off(&mut self) {
+        if !std::mem::replace(&mut self.is_whole, true) {
+            let said = self.text.trim_end();
+            let end = said.rfind(char::is_whitespace).unwrap_or(0);
+            self.text.truncate(end);
+        }
+    }
+
+    /// Whether a session can be told what was heard of it.
+    pub(super) fn can_be_told(&self) -> bool {
+        self.heard.is_some() || self.told.is_some()
+    }
+
     /// What the caller knows of it.
     pub(super) fn heard_text(&self) -> &str {
-        match self.heard {
-            Some(heard) => heard_text(&self.text, heard.ms, heard.of_ms),
-            None => "",
-        }
+        let heard = self.heard.map(|heard| (heard.ms, heard.of_ms));
+        let (ms, of_ms) = heard.or(self.told).unwrap_or((0, 1));
+        heard_text(&self.text, ms, of_ms)
     }
 
     fn span(&self, heard: Heard) -> Span {

@@ -260,6 +260,24 @@ fn audio_beyond_what_may_wait_is_silence_and_the_rest_keeps_its_time() {
 }
 
 #[test]
+fn a_tap_that_has_missed_the_start_knows_its_stream_and_its_time_all_the_same() {
+    let mut assembler = Assembler::new();
+    let greeting = from_caller(0, &[3; 800]);
+    assembler.take(Direction::ToTwilio, Duration::from_millis(10), &greeting);
+    let other = from_caller(0, &[9; 160]).replace("MZ1", "MZ2");
+    assembler.take(Direction::FromTwilio, Duration::from_millis(15), &other);
+    for n in 1..=20 {
+        spoke(&mut assembler, 20 * n, 20 * (n - 1), 1);
+    }
+    let mut written = Written::default();
+    written.take(&mut assembler);
+    assert_eq!(written.caller, [1; 3_200]);
+    let heard: Vec<_> = written.agent.iter().map(|&code| code == 3).collect();
+    assert!(heard[80..880].iter().all(|&is_heard| is_heard));
+    assert!(!heard[79] && !heard[880]);
+}
+
+#[test]
 fn whatever_comes_memory_is_bounded_and_the_tracks_stay_equally_long() {
     let mut line = Line::new(Network::default());
     let mut assembler = Assembler::new();

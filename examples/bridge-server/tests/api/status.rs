@@ -31,7 +31,7 @@ impl Watcher {
         let mut socket = TcpStream::connect(stage.address).await.expect("it listens");
         let last = last.map_or_else(String::new, |id| format!("Last-Event-ID: {id}\r\n"));
         let request = format!(
-            "GET /api/status{query} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {KEY}\r\n{last}\r\n"
+            "GET /api/status{query} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer {KEY}\r\n{last}\r\n"
         );
         socket
             .write_all(request.as_bytes())
@@ -78,7 +78,7 @@ impl Watcher {
     }
 
     /// All events until the server ends the stream.
-    async fn to_the_end(&mut self) -> Vec<Event> {
+    async fn rest(&mut self) -> Vec<Event> {
         let reading = async { while self.read().await {} };
         assert!(timeout(PATIENCE, reading).await.is_ok(), "it does not end");
         self.parsed()
@@ -257,7 +257,7 @@ async fn whoever_does_not_read_is_let_go_and_can_come_back() {
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         assert!(sent < 10_000, "it is never let go");
     }
-    let told = deaf.to_the_end().await;
+    let told = deaf.rest().await;
     assert!(
         told.len() < usize::try_from(sent).unwrap(),
         "{} of {sent}",
@@ -284,7 +284,7 @@ async fn whoever_is_too_slow_for_the_feed_is_let_go() {
         next.id += n;
         let _ = stage.events.send(std::sync::Arc::new(next));
     }
-    watcher.to_the_end().await;
+    watcher.rest().await;
     assert_eq!(stage.watchers.available_permits(), 16);
 }
 
@@ -294,8 +294,8 @@ async fn the_streams_end_with_the_server() {
     let mut first = Watcher::begin(&stage, "", None).await;
     let mut second = Watcher::begin(&stage, "", Some(0)).await;
     stage.shutdown.cancel();
-    assert_eq!(first.to_the_end().await, []);
-    assert_eq!(second.to_the_end().await, []);
+    assert_eq!(first.rest().await, []);
+    assert_eq!(second.rest().await, []);
     assert!(
         first.text.ends_with("0\r\n\r\n"),
         "an orderly end: {}",

@@ -35,11 +35,14 @@ use metrics::{
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::time::{Instant, sleep};
 
-use crate::api::Problem;
+use crate::{
+    api::Problem,
+    record::{Record, RecordingStatus, is_orderly},
+};
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+enum Outcome {
     /// As it should.
     Completed,
     /// Not as it should: the model or the stream was lost, or something failed.
@@ -94,35 +97,35 @@ pub async fn upkeep() {
     }
 }
 
-/// A call's audio flows.
-pub fn call_started() {
-    gauge!(CALLS_ACTIVE).increment(1.0);
-}
-
-/// A call that had [started](call_started) is over.
-pub fn call_ended(outcome: Outcome) {
-    gauge!(CALLS_ACTIVE).decrement(1.0);
-    counter!(CALLS, "outcome" => outcome.word()).increment(1);
-}
-
-/// A call was not taken.
-pub fn call_refused() {
-    counter!(CALLS, "outcome" => Outcome::Refused.word()).increment(1);
-}
-
-/// An answer's first audio was played so long after the caller's speech had ended.
-pub fn response_latency(latency: Duration) {
-    histogram!(LATENCY).record(latency);
-}
-
-/// The caller has spoken over the agent.
-pub fn barge_in() {
-    counter!(BARGE_INS).increment(1);
-}
-
-/// A model session was lost and another took its place.
-pub fn model_reconnected() {
-    counter!(RECONNECTS).increment(1);
+/// Counts what has happened on a call.
+pub fn count(record: &Record) {
+    match record {
+        Record::StreamStarted { .. } => gauge!(CALLS_ACTIVE).increment(1.0),
+        Record::CallEnded {
+            reason, analytics, ..
+        } => {
+            gauge!(CALLS_ACTIVE).decrement(1.0);
+            let outcome = match is_orderly(reason) {
+                true => Outcome::Completed,
+                false => Outcome::Failed,
+            };
+            counter!(CALLS, "outcome" => outcome.word()).increment(1);
+            for ms in &analytics.response_latencies_ms {
+                histogram!(LATENCY).record(*ms as f64 / 1e3);
+            }
+        }
+        Record::CallRefused { .. } => {
+            counter!(CALLS, "outcome" => Outcome::Refused.word()).increment(1);
+        }
+        Record::BargeIn { .. } => counter!(BARGE_INS).increment(1),
+        Record::Session { event, .. } if event == "reconnected" => {
+            counter!(RECONNECTS).increment(1);
+        }
+        Record::Recording(recording) if recording.status == RecordingStatus::Partial => {
+            counter!(RECORDINGS_PARTIAL).increment(1);
+        }
+        _ => {}
+    }
 }
 
 /// The model has called the function `name`, and was answered.
@@ -134,11 +137,6 @@ pub fn tool_call(name: &str, failed: bool) {
         .unwrap_or(&"webhook");
     let outcome = if failed { "failed" } else { "ok" };
     counter!(TOOL_CALLS, "tool" => *tool, "outcome" => outcome).increment(1);
-}
-
-/// A recording lacks something.
-pub fn recording_partial() {
-    counter!(RECORDINGS_PARTIAL).increment(1);
 }
 
 /// So many records wait for the database.

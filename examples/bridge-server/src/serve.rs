@@ -18,6 +18,7 @@ use tokio::{
 };
 
 use crate::{
+    api::StallTimeout,
     app::{App, Phase},
     config::{Config, Options},
     library_log,
@@ -137,6 +138,7 @@ async fn connection(socket: TcpStream, router: Router) {
     if socket.set_nodelay(true).is_err() || peer::bound_send_buffer(&socket).is_err() {
         return;
     }
+    let socket = StallTimeout::new(socket, STALL_TIMEOUT);
     let serve = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -154,6 +156,8 @@ async fn all_calls_over(app: &App) {
 
 /// For a request's head, so that half-open connections do not pile up.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// For whoever is answered to take some of it.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// For Twilio to ask what comes after the streams that were closed.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 /// For the closing handshakes of all calls.

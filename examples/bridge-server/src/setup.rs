@@ -4,6 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
+use rustls::ClientConfig;
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinHandle,
@@ -71,7 +72,9 @@ impl Server {
             auth_token,
             twilio_rest::client((*tls).clone())?,
         )?;
-        let tools = Tools::new(store.clone(), tool_settings(&config, &tls)?)?;
+        let destinations = destinations(&config)?;
+        let settings = tool_settings(&config, destinations.clone(), (*tls).clone());
+        let tools = Tools::new(store.clone(), settings)?;
         let app = Arc::new(App {
             log,
             tls,
@@ -91,9 +94,10 @@ impl Server {
 
         let feed = Arc::new(Feed::start(store.clone(), &app.config.database_url));
         let shutdown = CancellationToken::new();
-        let router = router(&app, &store, &feed, &shutdown);
+        let router = router(&app, &store, &feed, destinations, &shutdown);
         let tasks = vec![
             tokio::spawn(follow_directory(Arc::clone(&app), store.clone(), feed)),
+            tokio::spawn(metrics::upkeep()),
             tokio::spawn(count_journal(Arc::clone(&app))),
             tokio::spawn(purge_recordings(Arc::clone(&app), store)),
         ];
@@ -155,27 +159,36 @@ fn open_recordings(config: &Config, journal: &Journal) -> anyhow::Result<Recordi
     Ok(recordings)
 }
 
-fn tool_settings(
-    config: &Config,
-    tls: &Arc<rustls::ClientConfig>,
-) -> anyhow::Result<tools::Settings> {
-    let allowed = config
-        .tool_internal_hosts
-        .iter()
+fn destinations(config: &Config) -> anyhow::Result<Destinations> {
+    let hosts = config.tool_internal_hosts.iter();
+    let hosts = hosts
         .map(|host| host.parse())
-        .collect::<Result<Vec<_>, _>>()
-        .context("TOOL_INTERNAL_HOSTS")?;
-    Ok(tools::Settings {
-        time_zone: config.time_zone.clone(),
-        webhook_secret: config.tool_webhook_secret.clone().map(Secret::new),
-        destinations: Destinations::new(allowed),
-        resolver: Arc::new(SystemResolver),
-        tls: (**tls).clone(),
-        limits: tools::Limits::default(),
-    })
+        .collect::<Result<Vec<_>, _>>();
+    Ok(Destinations::new(hosts.context("TOOL_INTERNAL_HOSTS")?))
 }
 
-fn router(app: &Arc<App>, store: &Store, feed: &Arc<Feed>, shutdown: &CancellationToken) -> Router {
+fn tool_settings(
+    config: &Config,
+    destinations: Destinations,
+    tls: ClientConfig,
+) -> tools::Settings {
+    tools::Settings {
+        time_zone: config.time_zone.clone(),
+        webhook_secret: config.tool_webhook_secret.clone().map(Secret::new),
+        destinations,
+        resolver: Arc::new(SystemResolver),
+        tls,
+        limits: tools::Limits::default(),
+    }
+}
+
+fn router(
+    app: &Arc<App>,
+    store: &Store,
+    feed: &Arc<Feed>,
+    destinations: Destinations,
+    shutdown: &CancellationToken,
+) -> Router {
     let config = &app.config;
     let counted = Arc::clone(app);
     let health = Health::new(Readiness {
@@ -201,6 +214,7 @@ fn router(app: &Arc<App>, store: &Store, feed: &Arc<Feed>, shutdown: &Cancellati
         key: ApiKey::new(&config.api_key),
         metrics_open: false,
         watchers: Arc::new(Semaphore::new(MAX_WATCHERS)),
+        destinations,
         directory_changed: Arc::new({
             let feed = Arc::clone(feed);
             move || feed.wake()

@@ -43,7 +43,7 @@ pub(crate) async fn create(
     State(state): State<ApiState>,
     fields: Fields,
 ) -> Result<Response, Problem> {
-    let settings = settings::read(fields)?;
+    let settings = settings::read(fields, &state.destinations)?;
     let agent = database(state.store.create_agent(settings)).await?;
     (state.directory_changed)();
     let location = [(LOCATION, format!("/api/agents/{}", agent.id))];
@@ -85,7 +85,7 @@ pub(crate) async fn update(
     Path(id): Path<String>,
     fields: Fields,
 ) -> Result<Json<Agent>, Problem> {
-    let settings = settings::read(fields)?;
+    let settings = settings::read(fields, &state.destinations)?;
     let id = checked(id)?;
     let agent = database(state.store.update_agent(&id, settings)).await?;
     let agent = agent.ok_or_else(no_such_agent)?;

@@ -30,7 +30,7 @@ pub use key::ApiKey;
 pub use problem::{InvalidInput, Problem};
 pub use stall::StallTimeout;
 
-use crate::{metrics, record::StatusEvent, store::Store};
+use crate::{metrics, record::StatusEvent, store::Store, tools::Destinations};
 
 /// What the API works on.
 #[derive(Clone)]
@@ -47,6 +47,8 @@ pub struct ApiState {
     pub metrics_open: bool,
     /// One permit for each that may watch `GET /api/status` at a time.
     pub watchers: Arc<Semaphore>,
+    /// Where webhooks may go.
+    pub destinations: Destinations,
     /// Called after agents or numbers were changed.
     pub directory_changed: Arc<dyn Fn() + Send + Sync>,
     /// Ends the streams of status events.

@@ -14,7 +14,7 @@ use trunkline::bridge::{BargeIn, ModelAudio};
 
 pub(crate) use self::options::Options;
 use crate::{
-    agent::{AgentSettings, Tool, is_e164},
+    agent::{AgentSettings, MAX_SESSION, Tool, is_e164, session_len},
     call::Patience,
     record::RecordingFormat,
 };
@@ -82,6 +82,12 @@ impl Config {
         let mut problems = Problems::default();
         let secret = |name| secret(name).filter(|value| !value.is_empty());
 
+        let first_agent = first_agent(options.instructions, options.greeting);
+        problems.check(
+            !first_agent.instructions.is_empty() && session_len(&first_agent) <= MAX_SESSION,
+            "INSTRUCTIONS",
+            "must not be empty, nor longer than some 18 KiB",
+        );
         let host: Option<IpAddr> = problems.parse("HOST", &options.host, "an IP address");
         let port: Option<u16> = problems.parse("PORT", &options.port, "a port from 0 to 65535");
         let public_url = options.public_base_url.trim_end_matches('/').to_owned();
@@ -243,7 +249,7 @@ impl Config {
                 patience: options.patience,
                 barge_in: barge_in?,
                 voice_detection: voice_detection?,
-                first_agent: first_agent(options.instructions, options.greeting),
+                first_agent,
                 first_number: Some(options.twilio_phone_number).filter(|text| !text.is_empty()),
                 greetings: options.greetings_path,
                 database_url: options.database_url,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::agent::Tool;
 
 /// The definitions of `tools`, in the form of a session's `tools`.
-pub(super) fn all(tools: &[Tool]) -> Value {
+pub(crate) fn all(tools: &[Tool]) -> Value {
     tools.iter().map(definition).collect()
 }
 

@@ -24,6 +24,7 @@ use rustls::ClientConfig;
 use serde_json::Value;
 use tokio::time::timeout;
 
+pub(crate) use self::definition::all as definitions;
 pub use self::destination::{AllowedHost, Destinations, Refused, SystemResolver};
 use self::{answer::Answer, webhook::Webhooks};
 use crate::{

@@ -34,6 +34,7 @@ use trunkline_bridge_server::{
     },
     store::Store,
     time::UnixMs,
+    tools::Destinations,
 };
 
 use crate::postgres::{Database, Directory};
@@ -76,6 +77,7 @@ impl Stage {
             key: ApiKey::new(KEY),
             metrics_open,
             watchers: Arc::clone(&watchers),
+            destinations: Destinations::new([]),
             directory_changed: {
                 let changes = Arc::clone(&directory_changes);
                 Arc::new(move || {

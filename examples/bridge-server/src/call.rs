@@ -241,7 +241,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
                 if let Some(tap) = &mut self.tap {
                     tap.from_twilio(&text);
                 }
-                self.measured.from_twilio(self.now(), &text);
+                self.measured.heard_from_twilio(self.now(), &text);
                 self.greeting_echoed(&text);
                 self.feed(|bridge, now| bridge.handle_twilio(now, &text))
             }
@@ -364,7 +364,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     fn send_twilio(&mut self, text: &str) -> Result<(), End> {
         let now = self.now();
         let queued = self.bridge.queued_at_carrier(now);
-        self.measured.to_twilio(now + queued, text);
+        self.measured.told_twilio(now + queued, text);
         self.twilio.send(text).map_err(|gone| match gone {
             Gone::TooSlow => End::TwilioFailed(takes_nothing(MAX_UNSENT_TWILIO)),
             Gone::Failed(error) => End::TwilioFailed(error),

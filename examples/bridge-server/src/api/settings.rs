@@ -20,8 +20,8 @@ pub(crate) fn read(
     destinations: &Destinations,
 ) -> Result<AgentSettings, Problem> {
     let name = fields.text("name", 1..=100);
-    // A session takes 16,384 tokens of instructions and tools, and a token is about four letters.
-    let instructions = fields.text("instructions", 1..=65_536);
+    // In bytes of JSON, and with the tools, they have another limit besides.
+    let instructions = fields.text("instructions", 1..=16_384);
     let settings = AgentSettings {
         name,
         instructions,
@@ -338,8 +338,10 @@ mod tests {
         assert!(with("turnDetection", detection(deep)).is_err());
         assert!(with("turnDetection", detection("x".repeat(MAX_JSON).into())).is_err());
         assert!(with("turnDetection", detection(json!([[1]]))).is_ok());
-        assert!(with("instructions", "é".repeat(65_536).into()).is_ok());
-        assert!(with("instructions", "é".repeat(65_537).into()).is_err());
+        assert!(with("instructions", "e".repeat(16_384).into()).is_ok());
+        assert!(with("instructions", "e".repeat(16_385).into()).is_err());
+        assert!(with("instructions", "é".repeat(9_000).into()).is_ok());
+        assert!(with("instructions", "é".repeat(11_000).into()).is_err());
         assert!(with("name", "é".repeat(101).into()).is_err());
         let many: Vec<Value> = (0..=MAX_TOOLS).map(|_| json!({})).collect();
         assert_eq!(with("tools", many.into()).unwrap_err(), ["#/tools"]);

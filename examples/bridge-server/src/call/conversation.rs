@@ -46,11 +46,11 @@ pub(super) enum Next<'a> {
 #[derive(Debug, PartialEq)]
 pub(super) enum Asker<'a> {
     /// To the session under way, which has called it.
-    ThisSession,
+    Current,
     /// To the session under way, which was told of a call by an earlier one.
-    EarlierSession(ModelCommand<'a>),
+    Earlier(ModelCommand<'a>),
     /// To the next session, with the call.
-    NextSession,
+    Next,
 }
 
 impl Conversation {
@@ -234,23 +234,23 @@ impl Conversation {
     pub(super) fn tool_answered(&mut self, call_id: &str, output: &str) -> Asker<'_> {
         let session = self.session;
         let Some(at) = self.position(call_id) else {
-            return Asker::ThisSession;
+            return Asker::Current;
         };
         let item = &mut self.items[at];
         let Content::Tool(tool) = &mut item.content else {
-            return Asker::ThisSession;
+            return Asker::Current;
         };
         let output = &**tool.output.insert(cut(output).into());
         if item.session == session {
-            Asker::ThisSession
+            Asker::Current
         } else if tool.told == Step::Call {
             tool.told = Step::Output;
-            Asker::EarlierSession(ModelCommand::ToolOutput {
+            Asker::Earlier(ModelCommand::ToolOutput {
                 call_id: &item.id,
                 output,
             })
         } else {
-            Asker::NextSession
+            Asker::Next
         }
     }
 

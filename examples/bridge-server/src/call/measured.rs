@@ -34,7 +34,7 @@ pub(super) struct Measured {
 
 impl Measured {
     /// A message of Twilio's has come.
-    pub(super) fn from_twilio(&mut self, now: Duration, message: &str) {
+    pub(super) fn heard_from_twilio(&mut self, now: Duration, message: &str) {
         if let Some((name, _)) = &self.mark
             && message.len() < MAX_MARK
             && message.contains(&**name)
@@ -55,7 +55,7 @@ impl Measured {
     }
 
     /// A message goes to Twilio; what it stands behind is played at `played`.
-    pub(super) fn to_twilio(&mut self, played: Duration, message: &str) {
+    pub(super) fn told_twilio(&mut self, played: Duration, message: &str) {
         if message.starts_with(CLEAR) {
             self.mark = None;
         }
@@ -204,12 +204,12 @@ mod tests {
     fn a_marks_round_trip_is_what_its_echo_takes_beyond_playback() {
         let ms = Duration::from_millis;
         let mut measured = Measured::default();
-        measured.to_twilio(
+        measured.told_twilio(
             ms(1_000),
             r#"{"event":"mark","streamSid":"MZ","mark":{"name":"tl:1"}}"#,
         );
-        measured.from_twilio(ms(900), r#"{"event":"mark","mark":{"name":"tl:2"}}"#);
-        measured.from_twilio(ms(1_040), r#"{"event":"mark","mark":{"name":"tl:1"}}"#);
+        measured.heard_from_twilio(ms(900), r#"{"event":"mark","mark":{"name":"tl:2"}}"#);
+        measured.heard_from_twilio(ms(1_040), r#"{"event":"mark","mark":{"name":"tl:1"}}"#);
         assert_eq!(measured.round_trip, Some(ms(40)));
     }
 
@@ -219,8 +219,8 @@ mod tests {
         let mut uneven = Measured::default();
         for n in 0..200 {
             let at = Duration::from_millis(20 * n);
-            even.from_twilio(at, r#"{"event":"media"}"#);
-            uneven.from_twilio(
+            even.heard_from_twilio(at, r#"{"event":"media"}"#);
+            uneven.heard_from_twilio(
                 at + Duration::from_millis(10 * (n % 2)),
                 r#"{"event":"media"}"#,
             );

@@ -308,9 +308,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
 
 /// `command` as the model takes it; `None` if it does not, or it is far too long.
 pub(super) fn render(command: ModelCommand<'_>) -> Option<String> {
-    let needed = match OpenAiRealtime.write(command, &mut []) {
-        Err(Error::BufferTooShort { needed, .. }) => needed,
-        _ => return None,
+    let Err(Error::BufferTooShort { needed, .. }) = OpenAiRealtime.write(command, &mut []) else {
+        return None;
     };
     let mut text = vec![0; (needed <= TEXT_CAPACITY / 2).then_some(needed)?];
     OpenAiRealtime.write(command, &mut text).ok()?;

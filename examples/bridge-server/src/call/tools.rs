@@ -209,18 +209,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             true => self.conversation.tool_answered(&called.id, output),
             false => {
                 self.conversation.tool_answered(&called.id, output);
-                Asker::NextSession
+                Asker::Next
             }
         };
         let answered = match asker {
-            Asker::NextSession => Ok(()),
-            Asker::EarlierSession(command) => {
+            Asker::Next => Ok(()),
+            Asker::Earlier(command) => {
                 let text = render(command).unwrap_or_default();
                 let answered = RawJson::new(&text).and_then(|text| self.bridge.send_openai(text));
                 self.session.asks_at = Some(self.now());
                 answered
             }
-            Asker::ThisSession => {
+            Asker::Current => {
                 let answered = match self.bridge.send_tool_output(&called.id, output) {
                     Err(Error::QueueFull { .. }) => {
                         let output = json!({ "error": "the answer is too long" }).to_string();

@@ -127,9 +127,9 @@ fn function_calls_are_told_with_their_outputs_whenever_those_come() {
         conversation.tool_called(id, "f", id);
     }
     assert!(conversation.knows("2") && !conversation.knows("4"));
-    assert_eq!(conversation.tool_answered("1", "one"), Asker::ThisSession);
+    assert_eq!(conversation.tool_answered("1", "one"), Asker::Current);
     next_session(&mut conversation);
-    assert_eq!(conversation.tool_answered("2", "two"), Asker::NextSession);
+    assert_eq!(conversation.tool_answered("2", "two"), Asker::Next);
     assert_eq!(
         told(&mut conversation),
         ["f(1)", "= one", "f(2)", "= two", "f(3)"]
@@ -140,7 +140,7 @@ fn function_calls_are_told_with_their_outputs_whenever_those_come() {
     };
     assert_eq!(
         conversation.tool_answered("3", "three"),
-        Asker::EarlierSession(output)
+        Asker::Earlier(output)
     );
     assert_eq!(conversation.next(), Next::Nothing);
     next_session(&mut conversation);

@@ -94,7 +94,7 @@ impl Journal {
         Ok((Self { shared }, writer))
     }
 
-    /// Hands `record` over, without waiting. It is in the journal's file some 10 ms later.
+    /// Hands `record` over, without waiting. It is in the journal's file some 25 ms later.
     ///
     /// While neither the disk nor the database takes anything, up to [`MAX_PENDING`] bytes are kept; more is refused and
     /// counted, so that of each call the beginning is there.

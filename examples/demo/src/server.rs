@@ -114,17 +114,21 @@ impl Server {
             .lines()
             .find_map(|line| line.strip_prefix("VmRSS:"))?;
         let kilobytes: u64 = resident.trim().strip_suffix(" kB")?.parse().ok()?;
+        let descriptors = fs::read_dir(directory.join("fd")).ok()?;
+        let targets = descriptors.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
         Some(Resources {
-            descriptors: fs::read_dir(directory.join("fd")).ok()?.count(),
+            sockets: targets
+                .filter(|target| target.to_string_lossy().starts_with("socket:"))
+                .count(),
             memory_bytes: kilobytes << 10,
         })
     }
 
-    /// The same once it holds no more descriptors than it did `before`, or after 3 s.
+    /// The same once it holds no more sockets than it did `before`, or after 3 s.
     pub(crate) async fn settled(&self, before: Option<Resources>) -> Option<Resources> {
         for _ in 0..150 {
             let now = self.resources()?;
-            if now.descriptors <= before?.descriptors {
+            if now.sockets <= before?.sockets {
                 break;
             }
             sleep(Duration::from_millis(20)).await;
@@ -184,8 +188,8 @@ impl Server {
 /// What a process holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Resources {
-    /// Open files and sockets.
-    pub(crate) descriptors: usize,
+    /// Open sockets. The database's files come and go.
+    pub(crate) sockets: usize,
     /// Resident.
     pub(crate) memory_bytes: u64,
 }

@@ -164,20 +164,18 @@ pub(crate) fn all(storm: &Storm, measured: &Measured) -> Vec<Check> {
     checks.push(reaction(storm));
     if let [Some(before), Some(after), Some(end)] = storm.resources {
         checks.push(Check {
-            name: "descriptors open in the server",
-            found: format!(
-                "{} before, {} at the end",
-                before.descriptors, end.descriptors
-            ),
+            name: "sockets open in the server",
+            found: format!("{} before, {} at the end", before.sockets, end.sockets),
             wanted: "as many".to_owned(),
-            is_met: end.descriptors <= before.descriptors,
+            is_met: end.sockets <= before.sockets,
         });
         let growth = end.memory_bytes.saturating_sub(after.memory_bytes) >> 10;
         checks.push(Check {
             name: "memory of the server, from call to call",
             found: format!("{growth} KiB more"),
-            wanted: "at most 1024 KiB more".to_owned(),
-            is_met: growth <= 1_024,
+            // SQLite's page cache fills up to 2 MB for each connection.
+            wanted: "at most 4096 KiB more".to_owned(),
+            is_met: growth <= 4_096,
         });
     }
     checks

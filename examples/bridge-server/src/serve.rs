@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::{
     net::{TcpListener, TcpStream},
     signal::unix::{Signal, SignalKind, signal},
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 
@@ -88,14 +89,18 @@ async fn serve(server: Server, mut signals: Signals) -> anyhow::Result<()> {
         }),
     );
     let router = server.router.clone();
+    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let accept = tokio::spawn({
         let app = Arc::clone(&app);
         async move {
             loop {
                 match listener.accept().await {
-                    Ok((socket, _)) => {
-                        tokio::spawn(connection(socket, router.clone()));
-                    }
+                    Ok((socket, _)) => match Arc::clone(&connections).try_acquire_owned() {
+                        Ok(permit) => {
+                            tokio::spawn(connection(socket, router.clone(), permit));
+                        }
+                        Err(_) => refuse(socket),
+                    },
                     Err(error) => {
                         // Out of descriptors, most likely: the next try fails at once, too.
                         app.log
@@ -133,7 +138,8 @@ async fn serve(server: Server, mut signals: Signals) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn connection(socket: TcpStream, router: Router) {
+/// One connection, until it is closed or has become a call's stream, which is counted elsewhere.
+async fn connection(socket: TcpStream, router: Router, _permit: OwnedSemaphorePermit) {
     // Every frame of audio is wanted now. A socket that refuses these is as good as closed.
     if socket.set_nodelay(true).is_err() || peer::bound_send_buffer(&socket).is_err() {
         return;
@@ -148,12 +154,24 @@ async fn connection(socket: TcpStream, router: Router) {
     let _ = serve.await;
 }
 
-async fn all_calls_over(app: &App) {
-    // The permits come back with the last line of each call's log.
-    let all = u32::try_from(app.config.max_calls).unwrap_or(u32::MAX);
-    let _ = app.capacity.acquire_many(all).await;
+/// Nobody waits for a client that there is no room for: what the socket does not take at once is not sent.
+fn refuse(socket: TcpStream) {
+    let _ = socket.try_write(
+        b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    );
 }
 
+async fn all_calls_over(app: &App) {
+    // The permits come back with the last line of each call's log. They are not acquired here: a call that
+    // was answered just before still needs one.
+    while app.capacity.available_permits() < app.config.max_calls {
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Connections that are no streams, at a time. More would take the descriptors that calls need, of which many
+/// systems give a process 1,024.
+const MAX_CONNECTIONS: usize = 512;
 /// For a request's head, so that half-open connections do not pile up.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// For whoever is answered to take some of it.

@@ -223,6 +223,47 @@ async fn requests_that_trickle_are_cut_off_within_ten_seconds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_connections_is_refused_and_a_live_call_does_not_notice() {
+    let greeting = openai::Turn::unasked(openai::Answer::speech(common::speech(8_000), "Hello."));
+    let options = openai::Options {
+        turns: vec![greeting],
+        ..openai::Options::default()
+    };
+    let stage = Stage::set(options, &[]).await;
+    let script = vec![
+        twilio::Step::WaitAgentStarts,
+        twilio::Step::WaitAgentSilent(Duration::from_millis(300)),
+        twilio::Step::HangUp,
+    ];
+    let live = tokio::spawn(twilio::call(twilio::Options {
+        step_limit: Duration::from_secs(15),
+        ..stage.caller(script)
+    }));
+    stage.logged("session_ready", 1).await;
+    let mut flood = Vec::new();
+    for _ in 0..700 {
+        flood.push(TcpStream::connect(stage.server.address).await.unwrap());
+    }
+    let health = "GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    assert_eq!(stage.http(health).await.0, 503);
+    // Those that said nothing are let go.
+    for n in 0.. {
+        if stage.http(health).await.0 == 200 {
+            break;
+        }
+        assert!(n < 100, "the flood is still there");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let record = live.await.unwrap();
+    assert!(record.violations.is_empty(), "{:#?}", record.violations);
+    assert_eq!(record.ending, twilio::Ending::CallerHungUp);
+    let heard: u64 = record.runs.iter().map(|run| run.samples).sum();
+    assert!(heard >= 8 * 8_000, "{heard} samples");
+    drop(flood);
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn streams_are_let_in_by_the_signature_over_the_url_in_the_twiml() {
     let stage = stage(&[]).await;
     for url in [

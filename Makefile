@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: deps demo test bench compare listen native cross fmt lint deny \
+.PHONY: deps demo demo-api test bench compare listen native cross fmt lint deny \
 	test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions test-fuzz \
 	test-official test-python test-sdist python-wheel bench-python native-python gil-python \
 	test-node node-module node-packages bench-node instructions-update
@@ -26,10 +26,10 @@ FUZZ_TARGETS = $(basename $(notdir $(wildcard core/fuzz/fuzz_targets/*.rs)))
 heading = @printf '\n== %s ==\n' "$(1)"
 
 # What Rust's own installer does not bring: a C compiler and linker for ring, Python for the tests
-# against the official SDKs, valgrind to count instructions, and the C libraries that the benches
-# are compared with.
+# against the official SDKs, valgrind to count instructions, PostgreSQL for the bridge server's tests,
+# which start one of their own, and the C libraries that the benches are compared with.
 PEER_PACKAGES := libsamplerate0-dev libsoxr-dev libspeexdsp-dev pkg-config
-DEBIAN_PACKAGES := build-essential ca-certificates python3 python3-venv valgrind $(PEER_PACKAGES)
+DEBIAN_PACKAGES := build-essential ca-certificates postgresql python3 python3-venv valgrind $(PEER_PACKAGES)
 
 # Installs those of the Debian packages $(1) that are missing.
 define install
@@ -67,6 +67,10 @@ demo:
 	@$(CARGO) build --release --locked -p trunkline-bridge-server -p trunkline-demo
 	$(call heading,demo: $(DEMO))
 	@target/release/trunkline-demo $(DEMO)
+
+# What the demo's call has left in its database, over the JSON API.
+demo-api:
+	@cd demo-output/server && ../../target/release/trunkline-bridge-server
 
 # Cheap checks first: a wrong format should not cost a quarter of an hour.
 test: test-fmt test-clippy test-docs test-features test-rust test-benches test-instructions \
@@ -218,7 +222,7 @@ test-sdist: $(PYTHON_VENV)/.installed
 
 # The drift check comes first: what Rust generates is what is committed. Then what is published:
 # packed, and installed where there is nothing else.
-test-node: node-module
+test-node: node-module benches/load/node_modules/.package-lock.json
 	$(call heading,Node: generated files)
 	@git diff --exit-code -- bindings-node/index.js bindings-node/index.d.ts
 	$(call heading,Node: types)
@@ -228,7 +232,8 @@ test-node: node-module
 	@mkdir -p $(LOGS)
 	@$(CARGO) build --locked -p trunkline-simulators
 	@TRUNKLINE_SIM=$(CURDIR)/target/debug/trunkline-sim node --expose-gc --test --test-reporter=tap \
-		bindings-node/test/*.test.mjs examples/node/test/*.test.mjs 2>&1 | tee $(LOGS)/node.log
+		bindings-node/test/*.test.mjs examples/node/test/*.test.mjs \
+		benches/load/*.test.mjs 2>&1 | tee $(LOGS)/node.log
 
 node-module: bindings-node/node_modules/.package-lock.json examples/node/node_modules/.package-lock.json
 	$(call heading,Node: module)
@@ -248,6 +253,13 @@ node-packages: node-module
 bench-node: node-module benches/node/node_modules/.package-lock.json
 	$(call heading,Node: beside the packages that do the same work)
 	@node --expose-gc benches/node/bench.mjs
+
+# Calls at a time through the bridge server and through one written by hand in Node: half an hour on a
+# quiet machine. Made are benches/report/load.md and load.svg. Not part of `test`, since it is about times.
+.PHONY: bench-load
+bench-load: benches/load/node_modules/.package-lock.json
+	$(call heading,calls at a time)
+	@$(PYTHON) -B benches/load/run.py
 
 $(PYTHON_VENV)/.installed: $(PYTHON_REQUIREMENTS)
 	$(call heading,Python: environment)

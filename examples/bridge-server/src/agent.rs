@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::time::UnixMs;
+use crate::{time::UnixMs, tools::definitions};
 
 /// An agent: what the model is told to be, and what it may do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -125,6 +125,19 @@ pub fn is_e164(number: &str) -> bool {
             && digits.bytes().all(|byte| byte.is_ascii_digit())
     })
 }
+
+/// What the settings take of a session's message, in bytes of JSON.
+pub(crate) fn session_len(settings: &AgentSettings) -> usize {
+    let instructions = Value::from(&*settings.instructions).to_string().len();
+    let turn_detection = settings
+        .turn_detection
+        .as_ref()
+        .map_or(0, |value| value.to_string().len());
+    instructions + turn_detection + definitions(&settings.tools).to_string().len()
+}
+
+/// Of [`session_len`]: a call's bridge has room for some more.
+pub(crate) const MAX_SESSION: usize = 20 << 10;
 
 /// A telephone number that logs show the end of only.
 #[derive(Clone, Copy, Debug)]

@@ -8,14 +8,26 @@ use std::{
 use rustls::ClientConfig;
 use tokio::sync::{Notify, Semaphore, watch};
 
-use crate::{config::Config, log::Log, tokens::Tokens};
+use crate::{
+    admissions::Admissions, config::Config, directory::Directory, greetings::Greetings,
+    http::Repeats, journal::Journal, log::Log, recording::Recordings, tools::Tools,
+    twilio_rest::TwilioRest,
+};
 
 pub(crate) struct App {
     pub(crate) config: Config,
-    pub(crate) log: Log,
+    pub(crate) log: Arc<Log>,
     pub(crate) tls: Arc<ClientConfig>,
-    pub(crate) tokens: Tokens,
+    pub(crate) admissions: Admissions,
     pub(crate) calls: Calls,
+    /// Status callbacks that came lately.
+    pub(crate) callbacks: Repeats,
+    pub(crate) directory: Directory,
+    pub(crate) journal: Journal,
+    pub(crate) recordings: Recordings,
+    pub(crate) greetings: Greetings,
+    pub(crate) tools: Tools,
+    pub(crate) twilio: TwilioRest,
     /// One permit per call that may still be taken.
     pub(crate) capacity: Arc<Semaphore>,
     pub(crate) phase: watch::Sender<Phase>,

@@ -76,6 +76,10 @@ impl Recorded {
         self.apply(Input::SendToolOutput { call_id, output })
     }
 
+    pub(crate) fn send_openai(&mut self, event: RawJson<'_>) -> Result<(), Error> {
+        self.apply(Input::SendOpenAi(event))
+    }
+
     pub(crate) fn mark(&mut self, name: &str) -> Result<(), Error> {
         self.apply(Input::Mark(name))
     }

@@ -119,6 +119,14 @@ pub enum Record {
     },
 }
 
+/// Whether somebody has ended a call on purpose, by the `reason` of [`Record::CallEnded`].
+pub(crate) fn is_orderly(reason: &str) -> bool {
+    matches!(
+        reason,
+        "stopped" | "hung_up" | "status_callback" | "transferred"
+    )
+}
+
 /// What one side has said.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

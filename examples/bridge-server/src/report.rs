@@ -8,7 +8,7 @@ use trunkline::{
     dialect::{AudioFormat, ResponseStatus, Speaker},
 };
 
-/// A name and the fields of `event`.
+/// A name and the fields of `event`. What anybody said stays out of the log, as do arguments and numbers.
 pub(crate) fn event(event: &Event<'_>) -> (&'static str, Value) {
     match *event {
         // The custom parameters hold the stream's token.
@@ -49,6 +49,11 @@ pub(crate) fn event(event: &Event<'_>) -> (&'static str, Value) {
                 "audio_received_ms": ms(audio_received),
             }),
         ),
+        Event::ItemDropped { item_id } => ("item_dropped", json!({ "item_id": item_id })),
+        Event::AudioDropped { item_id, duration } => (
+            "audio_dropped",
+            json!({ "item_id": item_id, "duration_ms": ms(duration) }),
+        ),
         Event::ItemHeard { item_id, audio_end } => (
             "item_heard",
             json!({ "item_id": item_id, "audio_end_ms": ms(audio_end) }),
@@ -63,7 +68,7 @@ pub(crate) fn event(event: &Event<'_>) -> (&'static str, Value) {
             json!({
                 "speaker": speaker(who),
                 "item_id": item_id,
-                "text": text,
+                "chars": text.chars().count(),
                 "is_final": is_final,
             }),
         ),
@@ -73,9 +78,10 @@ pub(crate) fn event(event: &Event<'_>) -> (&'static str, Value) {
             arguments,
         } => (
             "tool_call",
-            json!({ "call_id": call_id, "name": name, "arguments": arguments }),
+            json!({ "tool_call_id": call_id, "name": name, "arguments_bytes": arguments.len() }),
         ),
-        Event::Dtmf { digit } => ("dtmf", json!({ "digit": digit })),
+        // It may be one of a card's number.
+        Event::Dtmf { .. } => ("dtmf", json!({})),
         Event::Mark { name, heard } => ("mark", json!({ "name": name, "heard": heard })),
         Event::ResponseDone {
             response_id,
@@ -112,7 +118,7 @@ pub(crate) fn event(event: &Event<'_>) -> (&'static str, Value) {
             };
             ("other", json!({ "source": source, "kind": kind }))
         }
-        _ => ("unknown", json!({ "debug": format!("{event:?}") })),
+        _ => ("unknown", json!({})),
     }
 }
 

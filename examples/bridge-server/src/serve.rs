@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::bail;
 use axum::Router;
 use clap::Parser;
 use hyper::server::conn::http1;
@@ -12,44 +13,72 @@ use hyper_util::{
 use serde_json::json;
 use tokio::{
     net::{TcpListener, TcpStream},
-    signal::unix::{SignalKind, signal},
-    sync::{Semaphore, watch},
+    signal::unix::{Signal, SignalKind, signal},
     time::{sleep, timeout},
 };
 
-use crate::app::{App, Calls, Phase};
-use crate::config::{Config, Options};
-use crate::log::Log;
-use crate::tokens::Tokens;
+use crate::{
+    api::StallTimeout,
+    app::{App, Phase},
+    config::{Config, Options},
+    library_log,
+    log::Log,
+    peer,
+    setup::Server,
+};
 
 /// Serves as the command line and the environment say, until a signal ends it.
 ///
 /// # Errors
 /// When the settings are wrong, or the port is taken.
 pub fn run() -> anyhow::Result<()> {
+    // Before anything reads the environment.
+    match dotenvy::from_path(".env") {
+        // The line may hold a secret.
+        Err(dotenvy::Error::LineParse(..)) => bail!("a line of .env is not NAME=VALUE"),
+        Err(error) if !error.not_found() => bail!("cannot read .env: {error}"),
+        _ => {}
+    }
     let config = Config::new(Options::parse(), |name| std::env::var(name).ok())?;
-    let log = Log::open(config.log.as_deref())?;
-    let app = Arc::new(App {
-        log,
-        tls: crate::model::tls()?,
-        tokens: Tokens::default(),
-        calls: Calls::default(),
-        capacity: Arc::new(Semaphore::new(config.max_calls)),
-        phase: watch::Sender::new(Phase::Running),
-        config,
-    });
+    let log = Arc::new(Log::open(config.log.as_deref(), config.log_format)?);
+    library_log::install(Arc::clone(&log));
     let served = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
-        .block_on(serve(Arc::clone(&app)));
-    app.log.close();
+        .block_on(async {
+            // Before anybody can know that the server is there: until then a signal would end it on the spot.
+            let signals = Signals::new()?;
+            let server = Server::open(config, Arc::clone(&log)).await?;
+            serve(server, signals).await
+        });
+    log.close();
     served
 }
 
-async fn serve(app: Arc<App>) -> anyhow::Result<()> {
-    // Before anybody can know that the server is there: until then a signal would end it on the spot.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+/// What asks a server to end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+async fn serve(server: Server, mut signals: Signals) -> anyhow::Result<()> {
+    let app = Arc::clone(&server.app);
     let listener = TcpListener::bind(app.config.listen).await?;
     app.log.write(
         "listening",
@@ -58,7 +87,7 @@ async fn serve(app: Arc<App>) -> anyhow::Result<()> {
             "signatures_checked": app.config.twilio_auth_token.is_some(),
         }),
     );
-    let router = crate::http::router(Arc::clone(&app));
+    let router = server.router.clone();
     let accept = tokio::spawn({
         let app = Arc::clone(&app);
         async move {
@@ -78,13 +107,7 @@ async fn serve(app: Arc<App>) -> anyhow::Result<()> {
         }
     });
 
-    let mut asked_to_end = async || {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    asked_to_end().await;
+    signals.next().await;
     app.phase.send_replace(Phase::Draining);
     app.log
         .write("draining", json!({ "calls": app.calls.len() }));
@@ -92,20 +115,30 @@ async fn serve(app: Arc<App>) -> anyhow::Result<()> {
     tokio::select! {
         () = all_calls_over(&app) => {}
         () = sleep(app.config.drain) => {}
-        () = asked_to_end() => {}
+        () = signals.next() => {}
     }
     app.phase.send_replace(Phase::Ending);
     let all_closed = timeout(END_TIMEOUT, all_calls_over(&app)).await.is_ok();
+    // Whoever hears nothing after a stream's end tells the caller that an application has failed.
+    let answered = async {
+        while app.admissions.are_awaited() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let _ = timeout(FAREWELL_TIMEOUT, answered).await;
+    server.shutdown.cancel();
     accept.abort();
+    server.close().await;
     app.log.write("ended", json!({ "all_closed": all_closed }));
     Ok(())
 }
 
 async fn connection(socket: TcpStream, router: Router) {
     // Every frame of audio is wanted now. A socket that refuses these is as good as closed.
-    if socket.set_nodelay(true).is_err() || crate::peer::bound_send_buffer(&socket).is_err() {
+    if socket.set_nodelay(true).is_err() || peer::bound_send_buffer(&socket).is_err() {
         return;
     }
+    let socket = StallTimeout::new(socket, STALL_TIMEOUT);
     let serve = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -123,5 +156,9 @@ async fn all_calls_over(app: &App) {
 
 /// For a request's head, so that half-open connections do not pile up.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// For whoever is answered to take some of it.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// For Twilio to ask what comes after the streams that were closed.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 /// For the closing handshakes of all calls.
 const END_TIMEOUT: Duration = Duration::from_secs(5);

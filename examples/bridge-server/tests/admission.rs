@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::{process::Command, time::Duration};
+use std::{fs, path::Path, process::Command, time::Duration};
 
 use common::{AUTH_TOKEN, KEY, PUBLIC_URL, Stage, lines, only};
 use futures_util::{SinkExt, StreamExt};
@@ -20,6 +20,7 @@ use tokio_tungstenite::{
         http::{HeaderValue, StatusCode},
     },
 };
+use trunkline_demo::NUMBER;
 use trunkline_simulators::{openai, twilio};
 
 type Stream = WebSocketStream<TcpStream>;
@@ -57,13 +58,17 @@ async fn stream_with(
 /// The token in the TwiML of a call.
 async fn token(stage: &Stage, call_sid: &str) -> String {
     let (status, twiml) = stage
-        .post("/twilio/incoming-call", &[("CallSid", call_sid)])
+        .post(
+            "/twilio/incoming-call",
+            &[("CallSid", call_sid), ("To", NUMBER)],
+        )
         .await;
     assert_eq!(status, 200);
-    assert!(
-        twiml.contains(r#"<Connect><Stream url="wss://voice.example.com/streams">"#),
-        "{twiml}"
+    let verbs = concat!(
+        r#"<Connect action="https://voice.example.com/twilio/stream-ended">"#,
+        r#"<Stream url="wss://voice.example.com/streams">"#,
     );
+    assert!(twiml.contains(verbs), "{twiml}");
     let (_, rest) = twiml
         .split_once(r#"name="token" value=""#)
         .expect("a token");
@@ -331,32 +336,52 @@ async fn nonsense_on_a_stream_is_counted_and_a_message_beyond_64_kib_ends_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unsigned_requests_are_served_only_when_told_so_and_no_token_is_set() {
-    let server = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline-bridge-server"));
-        command
-            .env_clear()
-            .args(["--listen", "127.0.0.1:0", "--public-url", PUBLIC_URL]);
-        command
-    };
-    let without_token = server().env("OPENAI_API_KEY", KEY).output().unwrap();
-    assert!(!without_token.status.success());
-    let error = String::from_utf8(without_token.stderr).unwrap();
-    assert!(
-        error.contains("TWILIO_AUTH_TOKEN") && error.contains("--insecure"),
-        "{error}"
-    );
-    let without_key = server()
-        .env("TWILIO_AUTH_TOKEN", AUTH_TOKEN)
-        .output()
-        .unwrap();
-    assert!(!without_key.status.success());
+    let binary = Path::new(env!("CARGO_BIN_EXE_trunkline-bridge-server"));
+    let refused = Command::new(binary).env_clear().output().unwrap();
+    assert!(!refused.status.success());
+    let error = String::from_utf8(refused.stderr).unwrap();
+    for name in [
+        "PUBLIC_BASE_URL",
+        "TWILIO_ACCOUNT_SID",
+        "TWILIO_AUTH_TOKEN",
+        "OPENAI_API_KEY",
+        "API_KEY",
+        "--insecure",
+    ] {
+        assert!(error.contains(name), "{name} in {error}");
+    }
 
-    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_trunkline-bridge-server"));
-    let arguments = ["--public-url", PUBLIC_URL, "--insecure"];
+    let arguments = ["--public-base-url", PUBLIC_URL, "--insecure"];
     let insecure =
         trunkline_demo::Server::start(binary, &arguments, &[("OPENAI_API_KEY", KEY)], |_| {});
     let insecure = insecure.await.unwrap();
     let request = "POST /twilio/incoming-call HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 11\r\n\r\nCallSid=CA1";
     assert_eq!(common::http(insecure.address, request).await.0, 200);
     insecure.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_read_from_a_file_and_the_environment_wins() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = format!(
+        "PUBLIC_BASE_URL={PUBLIC_URL}\nOPENAI_API_KEY='{KEY}'\nTWILIO_AUTH_TOKEN=wrong\n# a comment\n"
+    );
+    fs::write(directory.path().join(".env"), file).unwrap();
+    let binary = Path::new(env!("CARGO_BIN_EXE_trunkline-bridge-server"));
+    let environment = [("TWILIO_AUTH_TOKEN", AUTH_TOKEN)];
+    let start =
+        || trunkline_demo::Server::start_in(directory.path(), binary, &[], &environment, |_| {});
+    let server = start().await.unwrap();
+    let fields = [("CallSid".to_owned(), "CA1".to_owned())];
+    let url = format!("{PUBLIC_URL}/twilio/incoming-call");
+    let signature = twilio::signature(AUTH_TOKEN, &url, &fields);
+    let request = format!(
+        "POST /twilio/incoming-call HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+         X-Twilio-Signature: {signature}\r\nContent-Length: 11\r\n\r\nCallSid=CA1"
+    );
+    assert_eq!(common::http(server.address, &request).await.0, 200);
+    server.stop().await.unwrap();
+
+    fs::write(directory.path().join(".env"), "PUBLIC_BASE_URL='unfinished").unwrap();
+    assert!(start().await.is_err());
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use common::{Played, Stage, lines, only, speech};
 use serde_json::{Value, json};
+use trunkline_demo::NUMBER;
 use trunkline_simulators::{
     Clock,
     audio::level_dbfs,
@@ -79,17 +80,12 @@ async fn a_turn_is_spoken_answered_and_heard_in_both_formats() {
             "{format}: {heard} of {made} samples"
         );
         assert!(record.clears.is_empty());
-        let words: Vec<(&str, &str)> = lines(&played.log, "transcript")
-            .filter(|line| line["is_final"] == true)
-            .map(|line| {
-                (
-                    line["speaker"].as_str().unwrap(),
-                    line["text"].as_str().unwrap(),
-                )
-            })
-            .collect();
-        assert!(words.contains(&("caller", "A table.")), "{words:?}");
-        assert!(words.contains(&("agent", "Hello.")) && words.contains(&("agent", "For two?")));
+        let turns = [
+            ("agent", "Hello."),
+            ("caller", "A table."),
+            ("agent", "For two?"),
+        ];
+        assert_eq!(played.turns(), turns);
 
         // The model hears the caller at the level the caller has.
         let tone = &session.input[session.speech[0].audio_ms as usize * 8..];
@@ -209,7 +205,15 @@ async fn a_refused_key_is_named_in_the_log_and_ends_the_call() {
     let played = stage.strike().await;
     assert_clean(&record);
     assert_eq!(record.ending, Ending::ServerHungUp);
-    assert!(record.ended - record.started < Duration::from_secs(3));
+    // No other try with a key that is wrong, and a sentence for the caller.
+    assert_eq!(played.sessions.len(), 1);
+    let asked = |path| {
+        record
+            .requests
+            .iter()
+            .any(|asked| asked.url.ends_with(path))
+    };
+    assert!(asked("/twilio/stream-ended"), "{:#?}", record.requests);
     assert_eq!(only(&played.log, "model_error")["code"], "invalid_api_key");
     assert_eq!(only(&played.log, "stream_closed")["reason"], "model_error");
 }
@@ -237,70 +241,15 @@ async fn a_model_in_the_wrong_format_is_never_heard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_model_that_breaks_off_does_not_leave_the_caller_in_silence() {
-    let faults = [
-        (Action::Drop, &["model_failed", "model_closed"][..], None),
-        (
-            Action::Close {
-                code: 1011,
-                reason: "server_error".to_owned(),
-            },
-            &["model_closed"],
-            Some(1011),
-        ),
-    ];
-    for (action, reasons, code) in faults {
-        let at = At::sending("response.output_audio.delta", 3);
-        let fault = Fault::At { at, action };
-        let turns = vec![Turn::unasked(Answer::speech(speech(3_000), "Hello."))];
-        let options = openai::Options {
-            faults: vec![fault],
-            ..model(turns)
-        };
-        let stage = Stage::set(options, &[]).await;
-        let record = stage.call(vec![]).await;
-        let played = stage.strike().await;
-        assert_clean(&record);
-        assert_eq!(record.ending, Ending::ServerHungUp);
-        assert!(record.ended - record.started < Duration::from_secs(3));
-        let closed = only(&played.log, "stream_closed");
-        assert!(
-            reasons.contains(&closed["reason"].as_str().unwrap()),
-            "{closed}"
-        );
-        assert_eq!(closed["close_code"].as_u64(), code);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_model_that_cannot_be_reached_ends_the_call() {
-    let stage = Stage::set(
-        model(vec![]),
-        &["--openai-url", "ws://127.0.0.1:1/v1/realtime"],
-    )
-    .await;
-    let record = stage.call(vec![]).await;
-    let played = stage.strike().await;
-    assert_clean(&record);
-    assert_eq!(record.ending, Ending::ServerHungUp);
-    assert_eq!(
-        only(&played.log, "stream_closed")["reason"],
-        "model_refused"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_function_is_run_once_and_the_model_goes_on() {
     let turns = vec![
         greeting(),
-        Turn::new(
-            "Tuesday?",
-            Answer::tool("find_slot", r#"{"day":"Tuesday"}"#),
-        ),
+        Turn::new("Tuesday?", Answer::tool("get_pricing", "{}")),
         Turn::unasked(Answer::speech(speech(400), "Nine o'clock.")),
     ];
-    let stage = Stage::set(model(turns), &[]).await;
+    let stage = Stage::set(model(turns), &["--seed-demo"]).await;
     let record = stage.call(one_turn()).await;
+    let prices = stage.api("GET", "/api/prices", None).await.1;
     let played = stage.strike().await;
     assert_clean(&record);
     assert_eq!(record.ending, Ending::CallerHungUp);
@@ -311,11 +260,21 @@ async fn a_function_is_run_once_and_the_model_goes_on() {
         .filter(|event| event.event["item"]["type"] == "function_call_output")
         .map(|event| serde_json::from_str(event.event["item"]["output"].as_str().unwrap()).unwrap())
         .collect();
+    let [output] = &outputs[..] else {
+        panic!("{outputs:#?}")
+    };
+    let known = prices["items"].as_array().expect("prices");
     assert_eq!(
-        outputs,
-        [json!({ "day": "tuesday", "slots": ["09:00", "14:30"] })]
+        output["prices"].as_array().map(Vec::len),
+        Some(known.len()),
+        "{output:#}"
     );
     assert_eq!(session.responses.len(), 3);
+    let told = played.records("tool_call").next().expect("a record");
+    let told = told["output"]
+        .as_str()
+        .and_then(|text| serde_json::from_str(text).ok());
+    assert_eq!(told.as_ref(), Some(output));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -352,12 +311,22 @@ async fn a_caller_who_interrupts_the_goodbye_stays_connected() {
     assert_clean(&record);
     assert_eq!(record.ending, Ending::CallerHungUp);
     assert_eq!(only(&played.log, "stream_closed")["reason"], "stopped");
-    let output = &only(&played.log, "tool_output")["output"];
-    assert!(output["error"].is_string(), "{output}");
+    let call = played.records("tool_call").next().expect("a record");
+    assert_eq!(
+        (&call["name"], &call["failed"]),
+        (&json!("hang_up"), &json!(true))
+    );
+    assert!(
+        call["output"]
+            .as_str()
+            .unwrap()
+            .contains("the caller spoke"),
+        "{call}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_are_logged_in_order() {
+async fn keys_are_noted_but_not_which() {
     let stage = Stage::set(model(vec![greeting()]), &[]).await;
     let script = vec![
         Step::WaitAgentStarts,
@@ -369,10 +338,12 @@ async fn keys_are_logged_in_order() {
     let record = stage.call(script).await;
     let played = stage.strike().await;
     assert_clean(&record);
-    let digits: Vec<&Value> = lines(&played.log, "dtmf")
-        .map(|line| &line["digit"])
-        .collect();
-    assert_eq!(digits, ["4", "2", "#"]);
+    let keys: Vec<&Value> = lines(&played.log, "dtmf").collect();
+    assert_eq!(keys.len(), 3);
+    assert!(
+        keys.iter().all(|line| line.get("digit").is_none()),
+        "{keys:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -394,9 +365,12 @@ async fn calls_beyond_capacity_hear_the_busy_tone_and_live_ones_do_not_notice() 
     assert_eq!(record.ending, Ending::CallerHungUp);
     stage.logged("stream_closed", 1).await;
     let (_, twiml) = stage
-        .post("/twilio/incoming-call", &[("CallSid", "CA3")])
+        .post(
+            "/twilio/incoming-call",
+            &[("CallSid", "CA3"), ("To", NUMBER)],
+        )
         .await;
-    assert!(twiml.contains("<Connect>"), "{twiml}");
+    assert!(twiml.contains("<Connect "), "{twiml}");
     only_session(&stage.strike().await);
 }
 

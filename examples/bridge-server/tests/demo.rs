@@ -14,6 +14,7 @@ fn options(model_audio: ModelAudio) -> Options {
         speech: Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/speech"),
         model_audio,
         shows_progress: false,
+        server_data: None,
     }
 }
 
@@ -106,12 +107,12 @@ async fn the_demos_call_is_good_and_every_fault_in_it_would_be_noticed() {
             .samples -= 800;
     });
     spoilt("transcripts of the caller", &|call| {
-        for line in &mut call.log {
-            if line["text"]
+        for told in &mut call.model.server_events {
+            if told.event["transcript"]
                 .as_str()
                 .is_some_and(|text| text.starts_with("Half past two please"))
             {
-                line["text"] = "Half past ten please".into();
+                told.event["transcript"] = "Half past ten please".into();
             }
         }
     });

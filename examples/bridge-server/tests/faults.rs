@@ -60,7 +60,11 @@ impl Trace {
 }
 
 const STOPPED: (Ending, &str) = (Ending::CallerHungUp, "stopped");
-const MODEL_GONE: (Ending, &str) = (Ending::ServerHungUp, "model_failed");
+
+/// The model was lost, and another session took its place.
+fn healed(trace: &Trace) -> bool {
+    trace.count("model_lost") > 0 && trace.count("session_ready") > 1
+}
 
 fn answered(trace: &Trace) -> bool {
     trace.last_heard() >= 590 && trace.count("transcript") > 0
@@ -208,6 +212,11 @@ const MODEL: &[Case] = &[
         shows: answered,
     },
     Case {
+        fault: "refuse-upgrade:status=503",
+        ends: (Ending::ServerHungUp, "model_refused"),
+        shows: |trace| trace.count("model_lost") == 5,
+    },
+    Case {
         fault: "fail-response:number=1,after=200ms",
         ends: STOPPED,
         shows: |trace| {
@@ -252,18 +261,18 @@ const MODEL: &[Case] = &[
     },
     Case {
         fault: "close:at=1.2s",
-        ends: (Ending::ServerHungUp, "model_closed"),
-        shows: |trace| trace.count("stream_closed") == 1,
+        ends: STOPPED,
+        shows: |trace| healed(trace) && trace.session.close.is_some(),
     },
     Case {
         fault: "drop:at=1.2s",
-        ends: MODEL_GONE,
-        shows: |trace| trace.session.close.is_none(),
+        ends: STOPPED,
+        shows: |trace| healed(trace) && trace.session.close.is_none(),
     },
     Case {
         fault: "reset:at=1.2s",
-        ends: MODEL_GONE,
-        shows: |trace| trace.session.close.is_none(),
+        ends: STOPPED,
+        shows: |trace| healed(trace) && trace.session.close.is_none(),
     },
 ];
 
@@ -297,7 +306,8 @@ async fn faulty(
         faults: model,
         ..openai::Options::default()
     };
-    let stage = Stage::set(options, &[]).await;
+    let quick = ["--retry-base-ms", "20", "--retry-cap-ms", "200"];
+    let stage = Stage::set(options, &quick).await;
     let record = twilio::call(twilio::Options {
         faults: twilio,
         seed: 11,
@@ -308,7 +318,9 @@ async fn faulty(
     let (_, health) = stage
         .http("GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         .await;
-    let Played { mut sessions, log } = stage.strike().await;
+    let Played {
+        mut sessions, log, ..
+    } = stage.strike().await;
     let reason = only(&log, "stream_closed")["reason"].clone();
     let trace = Trace {
         session: sessions.remove(0),

@@ -578,7 +578,10 @@ async fn agents_and_numbers_belong_together() {
         };
         store.put_number(number.clone()).await.unwrap();
         store.put_number(number.clone()).await.unwrap();
-        assert_eq!(store.numbers().await.unwrap(), [number.clone()]);
+        assert_eq!(
+            store.numbers().await.unwrap(),
+            std::slice::from_ref(&number)
+        );
         assert_eq!(
             store.number("+15550199").await.unwrap().as_ref(),
             Some(&number)

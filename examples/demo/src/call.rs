@@ -13,6 +13,7 @@ use crate::{
     analysis::Measured,
     checks::{self, Check},
     conversation::{Conversation, THINKING},
+    kept::Kept,
     report, scene,
     stage::Stage,
 };
@@ -28,6 +29,8 @@ pub struct Options {
     pub model_audio: ModelAudio,
     /// Print what happens as it happens.
     pub shows_progress: bool,
+    /// Directory for what the server keeps of the call; emptied first. Without one it goes with the server.
+    pub server_data: Option<PathBuf>,
 }
 
 /// Audio format between the server and the model.
@@ -58,6 +61,8 @@ pub struct Call {
     pub model: SessionRecord,
     /// Lines of both simulators and of the server, by time; `t` is in seconds.
     pub log: Vec<Value>,
+    /// By the server, in its database.
+    pub kept: Option<Kept>,
     pub(crate) conversation: Conversation,
     pub(crate) model_audio: ModelAudio,
 }
@@ -73,6 +78,7 @@ impl Call {
         let twilio = stage
             .call(1, conversation.script(THINKING), Vec::new())
             .await;
+        let kept = Kept::of(&stage.server, &twilio.call_sid).await?;
         let (mut sessions, log) = stage.strike().await?;
         ensure!(
             sessions.len() == 1,
@@ -83,6 +89,7 @@ impl Call {
             twilio,
             model: sessions.remove(0),
             log,
+            kept: Some(kept),
             conversation,
             model_audio: options.model_audio,
         })
@@ -128,12 +135,22 @@ impl Call {
         line.unwrap_or_default()
     }
 
-    /// The words of one of the agent's items, as the server logged them.
+    /// The words of one of the agent's items, as the model told them to the server.
     pub(crate) fn words_of(&self, item_id: &str) -> &str {
-        self.server_lines("transcript")
-            .filter(|line| line["item_id"] == item_id && line["is_final"] == true)
-            .find_map(|line| line["text"].as_str())
+        self.told(AGENTS_WORDS)
+            .find_map(|(item, words)| (item == item_id).then_some(words))
             .unwrap_or_default()
+    }
+
+    /// What the model told the server was said, in the order in which it did: whose words `kind` names, with the item.
+    pub(crate) fn told(&self, kind: &str) -> impl Iterator<Item = (&str, &str)> {
+        let events = self.model.server_events.iter();
+        events
+            .filter(move |event| event.kind == kind)
+            .filter_map(|event| {
+                let text = |name: &str| event.event[name].as_str();
+                Some((text("item_id")?, text("transcript")?))
+            })
     }
 
     /// Lines of the server's log, with `event` as their name.
@@ -144,5 +161,9 @@ impl Call {
     }
 }
 
+/// Event that tells all words of an item of the agent's.
+pub(crate) const AGENTS_WORDS: &str = "response.output_audio_transcript.done";
+/// Event that tells all words of a turn of the caller's.
+pub(crate) const CALLERS_WORDS: &str = "conversation.item.input_audio_transcription.completed";
 /// About that of the service.
 const SPEED: f64 = 8.0;

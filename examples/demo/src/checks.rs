@@ -10,7 +10,7 @@ use trunkline_simulators::{
 
 use crate::{
     analysis::{Measured, Reply},
-    call::{Call, ModelAudio},
+    call::{AGENTS_WORDS, CALLERS_WORDS, Call, ModelAudio},
     conversation::{INTERRUPTED, Line},
 };
 
@@ -116,12 +116,12 @@ pub(crate) fn all(call: &Call, measured: &Measured) -> Vec<Check> {
         ),
         alike(
             "transcripts of the caller",
-            &transcripts(call, "caller"),
+            &transcripts(call, CALLERS_WORDS),
             &conversation.caller,
         ),
         alike(
             "transcripts of the agent",
-            &transcripts(call, "agent"),
+            &transcripts(call, AGENTS_WORDS),
             &conversation.agent,
         ),
         equal("line that was interrupted", &interrupted, &INTERRUPTED),
@@ -172,11 +172,10 @@ pub(crate) fn all(call: &Call, measured: &Measured) -> Vec<Check> {
     ]
 }
 
-/// Final transcripts that the server logged, in the order of their items, without blank ones.
-pub(crate) fn transcripts(call: &Call, speaker: &str) -> Vec<String> {
-    call.server_lines("transcript")
-        .filter(|line| line["speaker"] == speaker && line["is_final"] == true)
-        .filter_map(|line| Some(line["text"].as_str()?.to_owned()))
+/// What the model told the server was said, without blank ones: whose words `kind` names.
+pub(crate) fn transcripts(call: &Call, kind: &str) -> Vec<String> {
+    call.told(kind)
+        .map(|(_, words)| words.to_owned())
         .filter(|text| !text.is_empty())
         .collect()
 }

@@ -3,9 +3,11 @@
 //! server's tests rely on it.
 
 mod analysis;
+mod api;
 mod call;
 mod checks;
 mod conversation;
+mod kept;
 mod picture;
 mod progress;
 mod reaction;
@@ -20,5 +22,6 @@ mod storm_report;
 
 pub use call::{Call, ModelAudio, Options};
 pub use checks::Check;
-pub use server::{Server, WallClock};
+pub use kept::{Kept, commands};
+pub use server::{ACCOUNT_SID, API_KEY, NUMBER, Server, WallClock};
 pub use storm::Storm;

@@ -8,13 +8,13 @@ use std::{
 
 use anyhow::ensure;
 use clap::{Parser, ValueEnum};
-use trunkline_demo::{Call, ModelAudio, Options, Storm};
+use trunkline_demo::{Call, ModelAudio, Options, Storm, commands};
 
 /// Plays a conversation of three turns and one barge-in through the bridge server, measures it,
 /// and fails if anything about it is wrong; in a storm, if more is wrong than a storm excuses.
 ///
 /// Leaves call.wav (left: the caller, right: the agent as heard), call.jsonl (the merged log),
-/// call.svg and report.md.
+/// call.svg, report.md, and `server` with what the server has kept: its database and its recording.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -53,6 +53,10 @@ enum Audio {
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
+    let output = arguments.output.unwrap_or_else(|| match arguments.play {
+        Play::Call => "demo-output".into(),
+        Play::Storm => "demo-output/storm".into(),
+    });
     let speech = Path::new(env!("CARGO_MANIFEST_DIR")).join("speech");
     let options = Options {
         server: arguments.server.map_or_else(beside, Ok)?,
@@ -62,21 +66,23 @@ fn main() -> anyhow::Result<ExitCode> {
             Audio::Mulaw => ModelAudio::Mulaw,
         },
         shows_progress: true,
+        server_data: match arguments.play {
+            Play::Call => Some(output.join("server")),
+            Play::Storm => None,
+        },
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     let began = Instant::now();
     let told = || println!("\n{:.1} s; measuring …\n", began.elapsed().as_secs_f64());
-    let output = arguments.output.unwrap_or_else(|| match arguments.play {
-        Play::Call => "demo-output".into(),
-        Play::Storm => "demo-output/storm".into(),
-    });
+    let mut kept = None;
     let checks = match arguments.play {
         Play::Call => {
             let call = runtime.block_on(Call::play(&options))?;
             told();
             call.write(&output)?;
+            kept = call.kept.clone();
             call.checks()?
         }
         Play::Storm => {
@@ -88,6 +94,10 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     for check in &checks {
         println!("{check}");
+    }
+    if let Some(kept) = kept {
+        let id = kept.call["id"].as_str().unwrap_or_default();
+        println!("\n{kept}\n{}", commands(id));
     }
     println!("\nReport: {}", output.join("report.md").display());
     let all_good = checks.iter().all(|check| check.is_met);

@@ -2,13 +2,22 @@
 
 use serde_json::Value;
 
-use crate::stage::seconds;
+use crate::{
+    call::{AGENTS_WORDS, CALLERS_WORDS},
+    stage::seconds,
+};
 
 /// Prints a line if `line`, of a simulator's log, is something a listener would notice.
 pub(crate) fn simulator(line: &Value) {
     let text = |name: &str| line[name].as_str().unwrap_or_default();
-    if line["source"] != "twilio" {
-        return;
+    if line["source"] == "openai" {
+        let event = &line["event"];
+        let who = match event["type"].as_str() {
+            Some(AGENTS_WORDS) => "agent",
+            Some(CALLERS_WORDS) => "caller",
+            _ => return,
+        };
+        return show(line, who, event["transcript"].as_str().unwrap_or_default());
     }
     match text("kind") {
         "dial" => show(line, "twilio", "a call comes in"),
@@ -24,13 +33,12 @@ pub(crate) fn server(line: &Value) {
     let text = |name: &str| line[name].as_str().unwrap_or_default();
     match text("event") {
         "session_ready" => show(line, "bridge", "the model's session is ready"),
-        "transcript" if line["is_final"] == true => show(line, text("speaker"), text("text")),
         "barge_in" => {
-            let heard = text("heard_text");
+            let heard = line["audio_end_ms"].as_u64().unwrap_or_default();
             show(
                 line,
                 "bridge",
-                &format!("BARGE-IN: of this only \"{heard}\" was heard"),
+                &format!("BARGE-IN: only {heard} ms of this were heard"),
             );
         }
         "model_error" => show(line, "model", text("message")),

@@ -3,8 +3,14 @@
 use std::{fmt::Write, time::Duration};
 
 use serde_json::Value;
+use trunkline::playback::heard_text;
 
-use crate::{analysis::Measured, call::Call, checks::Check, stage::seconds};
+use crate::{
+    analysis::Measured,
+    call::{CALLERS_WORDS, Call},
+    checks::Check,
+    stage::seconds,
+};
 
 /// The call as a page of Markdown.
 pub(crate) fn markdown(call: &Call, measured: &Measured, checks: &[Check]) -> String {
@@ -188,7 +194,7 @@ pub(crate) fn write(
 /// Who said what, by the time it sounded. Of an interrupted line, what was heard.
 fn transcript(call: &Call, measured: &Measured) -> Vec<(Duration, Duration, &'static str, String)> {
     let mut lines = Vec::new();
-    let texts = crate::checks::transcripts(call, "caller");
+    let texts = crate::checks::transcripts(call, CALLERS_WORDS);
     for (said, text) in call.twilio.said.iter().zip(texts) {
         lines.push((said.start, said.end(), "caller", text));
     }
@@ -197,7 +203,11 @@ fn transcript(call: &Call, measured: &Measured) -> Vec<(Duration, Duration, &'st
         let interrupted = call
             .server_lines("barge_in")
             .find(|line| line["item_id"] == *item.id);
-        let words = match interrupted.and_then(|line| line["heard_text"].as_str()) {
+        let heard = interrupted.map(|line| {
+            let ms = |name: &str| line[name].as_u64().unwrap_or_default();
+            heard_text(&text, ms("audio_end_ms"), ms("audio_received_ms"))
+        });
+        let words = match heard {
             Some(heard) => {
                 let rest = text.strip_prefix(heard).unwrap_or(&text);
                 format!("{heard} ~~{}~~ (not heard)", rest.trim())

@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -26,24 +27,51 @@ pub struct Server {
     pub address: SocketAddr,
     child: Child,
     reader: JoinHandle<anyhow::Result<()>>,
+    /// Removed with the server, if it is its own.
+    _directory: Option<TempDir>,
 }
 
 impl Server {
-    /// Starts the program at `binary` on a free port, with nothing of this process's environment
-    /// but what is given, and waits until it listens. `on_line` gets each line of its log.
+    /// Starts the program at `binary` as [`start_in`](Self::start_in) does, in a new directory that goes
+    /// with the server.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn start(
+        binary: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        on_line: impl FnMut(Value) + Send + 'static,
+    ) -> anyhow::Result<Self> {
+        let directory = TempDir::new()?;
+        let path = directory.path();
+        let mut server = Self::start_in(path, binary, arguments, environment, on_line).await?;
+        server._directory = Some(directory);
+        Ok(server)
+    }
+
+    /// Starts the program at `binary` on a free port, with its database, journal and recordings in
+    /// `directory` and nothing of this process's environment but what is given, and waits until it
+    /// listens. It answers [`NUMBER`] of [`ACCOUNT_SID`], unless told otherwise. `on_line` gets each line
+    /// of its log.
     ///
     /// # Errors
     /// When it does not start, or does not say where it listens.
-    pub async fn start(
+    pub async fn start_in(
+        directory: &Path,
         binary: &Path,
         arguments: &[&str],
         environment: &[(&str, &str)],
         mut on_line: impl FnMut(Value) + Send + 'static,
     ) -> anyhow::Result<Self> {
-        let mut child = Command::new(binary)
-            .args(["--listen", "127.0.0.1:0"])
+        let mut child = Command::new(std::path::absolute(binary)?)
             .args(arguments)
+            .current_dir(directory)
             .env_clear()
+            .env("PORT", "0")
+            .env("API_KEY", API_KEY)
+            .env("TWILIO_ACCOUNT_SID", ACCOUNT_SID)
+            .env("TWILIO_PHONE_NUMBER", NUMBER)
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -74,6 +102,7 @@ impl Server {
             address,
             child,
             reader,
+            _directory: None,
         })
     }
 
@@ -85,22 +114,39 @@ impl Server {
             .lines()
             .find_map(|line| line.strip_prefix("VmRSS:"))?;
         let kilobytes: u64 = resident.trim().strip_suffix(" kB")?.parse().ok()?;
+        let descriptors = fs::read_dir(directory.join("fd")).ok()?;
+        let targets = descriptors.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
         Some(Resources {
-            descriptors: fs::read_dir(directory.join("fd")).ok()?.count(),
+            sockets: targets
+                .filter(|target| target.to_string_lossy().starts_with("socket:"))
+                .count(),
             memory_bytes: kilobytes << 10,
         })
     }
 
-    /// The same once it holds no more descriptors than it did `before`, or after 3 s.
+    /// The same once it holds no more sockets than it did `before`, or after 3 s.
     pub(crate) async fn settled(&self, before: Option<Resources>) -> Option<Resources> {
         for _ in 0..150 {
             let now = self.resources()?;
-            if now.descriptors <= before?.descriptors {
+            if now.sockets <= before?.sockets {
                 break;
             }
             sleep(Duration::from_millis(20)).await;
         }
         self.resources()
+    }
+
+    /// Sends SIGKILL and waits for the end.
+    ///
+    /// # Errors
+    /// When the server has ended already.
+    pub async fn kill(mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
+    }
+
+    /// Id of the process.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// Sends SIGTERM.
@@ -142,8 +188,8 @@ impl Server {
 /// What a process holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Resources {
-    /// Open files and sockets.
-    pub(crate) descriptors: usize,
+    /// Open sockets. The database's files come and go.
+    pub(crate) sockets: usize,
     /// Resident.
     pub(crate) memory_bytes: u64,
 }
@@ -171,6 +217,13 @@ impl WallClock {
         (unix_us - self.epoch_us) as f64 / 1e6
     }
 }
+
+/// What the server's API is asked with.
+pub const API_KEY: &str = "key-of-the-demonstration";
+/// The simulated Twilio's.
+pub const ACCOUNT_SID: &str = "AC55555555555555555555555555555555";
+/// What the simulated Twilio dials unless told otherwise.
+pub const NUMBER: &str = "+15550100";
 
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);

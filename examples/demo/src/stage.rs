@@ -14,7 +14,7 @@ use trunkline_simulators::{
     twilio::{self, CallRecord, Step},
 };
 
-use crate::{Options, Server, WallClock, conversation::Conversation, progress};
+use crate::{Options, Server, WallClock, conversation::Conversation, kept, progress};
 
 /// A server and a model that are up, and everything that is written down.
 pub(crate) struct Stage {
@@ -65,28 +65,38 @@ impl Stage {
         )
         .await?;
         let url = model.url();
-        let mut all = vec!["--public-url", PUBLIC_URL, "--openai-url", &url];
+        let mut all = vec![
+            "--public-base-url",
+            PUBLIC_URL,
+            "--openai-realtime-url",
+            &url,
+        ];
         all.extend(["--model-audio", options.model_audio.name()]);
         all.extend(arguments);
-        let server = Server::start(
-            &options.server,
-            &all,
-            &[("TWILIO_AUTH_TOKEN", AUTH_TOKEN), ("OPENAI_API_KEY", KEY)],
-            {
-                let log = Arc::clone(&log);
-                move |mut line| {
-                    line["t"] = wall.seconds(&line).into();
-                    line["source"] = "server".into();
-                    if shows_progress {
-                        progress::server(&line);
-                    }
-                    log.lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(line);
+        let on_line = {
+            let log = Arc::clone(&log);
+            move |mut line: Value| {
+                line["t"] = wall.seconds(&line).into();
+                line["source"] = "server".into();
+                if shows_progress {
+                    progress::server(&line);
                 }
-            },
-        )
-        .await?;
+                log.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(line);
+            }
+        };
+        let server = match &options.server_data {
+            Some(directory) => {
+                kept::write_settings(directory)?;
+                let json = [("LOG_FORMAT", "json")];
+                Server::start_in(directory, &options.server, &all, &json, on_line).await?
+            }
+            None => {
+                let secrets = [("TWILIO_AUTH_TOKEN", AUTH_TOKEN), ("OPENAI_API_KEY", KEY)];
+                Server::start(&options.server, &all, &secrets, on_line).await?
+            }
+        };
         Ok(Self {
             server,
             model,
@@ -191,6 +201,6 @@ pub(crate) fn seconds(line: &Value) -> f64 {
     line["t"].as_f64().unwrap_or_default()
 }
 
-const PUBLIC_URL: &str = "https://demo.example.com";
-const AUTH_TOKEN: &str = "0123456789abcdef0123456789abcdef";
-const KEY: &str = "sk-demo";
+pub(crate) const PUBLIC_URL: &str = "https://demo.example.com";
+pub(crate) const AUTH_TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const KEY: &str = "sk-demo";

@@ -143,7 +143,7 @@ fn write(page: &mut String, storm: &Storm, measured: &Measured) -> std::fmt::Res
     }
     writeln!(
         page,
-        "\n## The server's process\n\n| | descriptors | memory |\n|---|---:|---:|"
+        "\n## The server's process\n\n| | sockets | memory |\n|---|---:|---:|"
     )?;
     let moments = ["before", "after the conversation", "at the end"];
     for (moment, resources) in moments.iter().zip(&storm.resources) {
@@ -151,7 +151,7 @@ fn write(page: &mut String, storm: &Storm, measured: &Measured) -> std::fmt::Res
             Some(it) => writeln!(
                 page,
                 "| {moment} | {} | {} KiB |",
-                it.descriptors,
+                it.sockets,
                 it.memory_bytes >> 10
             )?,
             None => writeln!(page, "| {moment} | not known here | not known here |")?,

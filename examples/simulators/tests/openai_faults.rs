@@ -323,3 +323,64 @@ fn the_readme_has_the_table() {
     let readme = include_str!("../README.md");
     assert!(readme.contains(&FaultKind::table(Fault::KINDS)));
 }
+
+#[tokio::test]
+async fn a_refused_upgrade_is_an_http_answer_and_counts_for_one_connection() {
+    let turns = vec![Turn::unasked(Answer::speech(tone(200), "Hello."))];
+    let server = start(Options {
+        session_faults: vec![vec![Fault::RefuseUpgrade { status: 429 }]],
+        ..options(turns)
+    })
+    .await;
+    let url = format!("{}?model=m", server.url());
+    let refused = tokio_tungstenite::connect_async(url)
+        .await
+        .expect_err("refused");
+    let tokio_tungstenite::tungstenite::Error::Http(answer) = refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(answer.status(), 429);
+    let mut client = Client::open(&server).await;
+    assert_eq!(answer_text(&mut client).await, "Hello.");
+}
+
+#[tokio::test]
+async fn a_script_goes_on_after_what_the_client_tells() {
+    let turns = vec![
+        Turn::unasked(Answer::speech(tone(200), "Hello, dear.")),
+        Turn::new("One.", Answer::tool("f", "{}")),
+        Turn::unasked(Answer::speech(tone(200), "Number one.")),
+        Turn::new("Two.", Answer::speech(tone(200), "Number two.")),
+    ];
+    let message = |role: &str, kind: &str, text: &str| {
+        let content = json!([{ "type": kind, "text": text }]);
+        json!({ "type": "message", "role": role, "content": content })
+    };
+    let hello = message("assistant", "output_text", "Hello, dear.");
+    let one = message("user", "input_text", "One.");
+    let call = json!({ "type": "function_call", "call_id": "c", "name": "f", "arguments": "{}" });
+    let part = message("assistant", "output_text", "Number");
+    let two = message("user", "input_text", "Two.");
+    for (items, next) in [
+        (vec![], "Hello, dear."),
+        (vec![&hello, &one, &call], "Number one."),
+        // What was said in part is said again.
+        (vec![&hello, &one, &call, &part], "Number one."),
+        (vec![&hello, &one, &call, &part, &two], "Number two."),
+    ] {
+        let server = start(options(turns.clone())).await;
+        let mut client = Client::open(&server).await;
+        for item in items {
+            let create = json!({ "type": "conversation.item.create", "item": item });
+            client.send(create).await;
+        }
+        assert_eq!(answer_text(&mut client).await, next);
+    }
+}
+
+/// Asks for a response and returns its words.
+async fn answer_text(client: &mut Client) -> String {
+    let done = answer(client).await;
+    let words = &done["response"]["output"][0]["content"][0]["transcript"];
+    words.as_str().unwrap_or_default().to_owned()
+}

@@ -2,12 +2,22 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
-use trunkline::{RawJson, SessionUpdate, bridge::Event, dialect::Speaker, playback::heard_text};
+use trunkline::{
+    bridge::{BargeIn, Event},
+    dialect::{Model as _, ModelEvent, ResponseStatus, Speaker},
+    openai::OpenAiRealtime,
+};
 
-use super::{Call, ToolCall};
-use crate::{end::End, model::Model, report, tools};
+use super::{Call, conversation::Span, logprobs::confidence, tools::LAST_WORDS};
+use crate::{
+    end::End,
+    model::Model,
+    record::Record,
+    report::{self, ms},
+    time::UnixMs,
+};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     /// Writes `event` down and does what it asks for.
@@ -15,131 +25,198 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         if let Event::CallStarted { call_sid, .. } = event {
             self.sid = (*call_sid).to_owned();
         }
-        let (name, mut fields) = report::event(event);
-        if let Event::BargeIn {
-            item_id,
-            audio_end,
-            audio_received,
-        } = event
-        {
-            let text = self.words.of(item_id);
-            let heard = heard_text(text, report::ms(*audio_end), report::ms(*audio_received));
-            fields["heard_text"] = heard.into();
-        }
+        let (name, fields) = report::event(event);
         self.log(name, fields);
         match *event {
             Event::CallStarted {
                 call_sid,
+                stream_sid,
                 custom_parameters,
-                ..
-            } => {
-                let parameters: Value = serde_json::from_str(custom_parameters).unwrap_or_default();
-                let token = parameters
-                    .get("token")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
-                if !self
-                    .app
-                    .tokens
-                    .redeem(call_sid, token, std::time::Instant::now())
-                {
-                    return Err(End::BadToken);
+            } => return self.started(call_sid, stream_sid, custom_parameters),
+            Event::CallEnded => return Err(self.stopped()),
+            Event::SessionReady => self.session_ready(),
+            Event::SpeechStarted { position } => {
+                self.session.speech_started = Some(UnixMs(
+                    self.wall_time(ms(position)).0 + i64::from(self.session.turns.prefix_ms),
+                ));
+                // Voice detection has it answered.
+                self.session.asks_at = None;
+                self.settles_all = true;
+                if self.app.config.barge_in != BargeIn::Never {
+                    self.interrupt_greeting()?;
                 }
-                self.over = self.app.calls.add(call_sid);
-                self.model = Model::connecting(Arc::clone(&self.app));
             }
-            Event::CallEnded => return Err(End::Stopped),
+            Event::SpeechStopped { position } => self.speech_stopped(ms(position)),
             Event::Transcript {
                 speaker: Speaker::Model,
                 item_id,
                 text,
                 is_final,
-            } => self.words.add(item_id, text, is_final),
+            } => {
+                self.session.answers();
+                let start = self.bridge.stats().received_samples;
+                self.conversation
+                    .agent_words(item_id, text, is_final, start);
+            }
+            Event::Transcript {
+                speaker: Speaker::Caller,
+                item_id,
+                text,
+                is_final,
+            } => {
+                let whole = self.current.as_ref().filter(|_| is_final);
+                let confidence = whole.and_then(|message| confidence(message));
+                self.conversation
+                    .caller_words(item_id, text, is_final, confidence);
+            }
             Event::ToolCall {
                 call_id,
                 name,
                 arguments,
-            } => self.tool_calls.push_back(ToolCall {
-                id: call_id.to_owned(),
-                name: name.to_owned(),
-                arguments: arguments.to_owned(),
-            }),
-            Event::Mark {
-                name: LAST_WORDS,
-                heard: true,
-            } => return Err(End::HungUp),
-            Event::Mark {
-                name: LAST_WORDS,
-                heard: false,
             } => {
-                // The caller has more to say, so the model must go on listening.
-                if let Some(id) = self.hanging_up.take() {
-                    let name = INTERRUPTED_HANG_UP.to_owned();
-                    self.tool_calls.push_back(ToolCall {
-                        id,
-                        name,
-                        arguments: String::new(),
-                    });
-                }
+                self.session.answers();
+                self.session.owes = true;
+                self.session.calls_tool = true;
+                self.run_tool(call_id, name, arguments);
             }
-            Event::ModelError { is_fatal: true, .. } => return Err(End::ModelError),
+            Event::ItemHeard { item_id, audio_end } => {
+                let heard = ms(audio_end);
+                self.conversation
+                    .heard(item_id, heard, heard, false, UnixMs::now());
+            }
+            Event::BargeIn {
+                item_id,
+                audio_end,
+                audio_received,
+            } => {
+                let (heard, of) = (ms(audio_end), ms(audio_received));
+                let now = UnixMs::now();
+                self.conversation.heard(item_id, heard, of, true, now);
+                self.record_barge_in(item_id, heard);
+            }
+            Event::ItemDropped { item_id } => {
+                self.conversation.heard(item_id, 0, 1, true, UnixMs::now());
+            }
+            Event::Mark {
+                name: LAST_WORDS,
+                heard,
+            } => return self.last_words_played(heard),
+            Event::ResponseDone {
+                status,
+                reason,
+                usage,
+                ..
+            } => {
+                self.measured.tokens += usage.map_or(0, |usage| usage.total_tokens);
+                return self.response_done(status, reason);
+            }
+            Event::ModelError {
+                code,
+                is_fatal: true,
+                ..
+            } => return Err(End::ModelError(code.to_owned())),
             Event::FormatMismatch { .. } => return Err(End::FormatMismatch),
             _ => {}
         }
         Ok(())
     }
 
-    /// Sets the new session up and lets the model speak first if it should.
-    pub(super) fn open_session(&mut self) -> Result<(), End> {
-        let app = Arc::clone(&self.app);
-        let config = &app.config;
-        let tools = tools::definitions().to_string();
-        let mut session = SessionUpdate::default();
-        session.instructions = Some(&config.instructions);
-        session.voice = Some(&config.voice);
-        session.transcription_model = config.transcription_model.as_deref();
-        session.tools = Some(RawJson::new(&tools).expect("serde_json writes valid JSON"));
-        self.bridge.update_session(&session).map_err(End::Bridge)?;
-        if let Some(greeting) = &config.greeting {
-            let response = json!({ "instructions": greeting }).to_string();
-            let response = RawJson::new(&response).expect("serde_json writes valid JSON");
-            self.bridge
-                .create_response(Some(response))
-                .map_err(End::Bridge)?;
-        }
-        self.drain()
+    fn started(&mut self, call_sid: &str, stream_sid: &str, parameters: &str) -> Result<(), End> {
+        let parameters: Value = serde_json::from_str(parameters).unwrap_or_default();
+        let token = parameters
+            .get("token")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let now = std::time::Instant::now();
+        let Some(admission) = self.app.admissions.redeem(call_sid, token, now) else {
+            return Err(End::BadToken);
+        };
+        self.over = self.app.calls.add(call_sid);
+        self.stream_sid = stream_sid.to_owned();
+        self.tap = self.app.recordings.start(&admission.call_id);
+        self.app.journal.write(Record::StreamStarted {
+            call_id: admission.call_id.clone(),
+            stream_sid: stream_sid.to_owned(),
+            at: UnixMs::now(),
+        });
+        self.load_greeting(&admission);
+        let name = admission.agent.settings.model.as_deref();
+        self.model = Model::connecting(Arc::clone(&self.app), name, std::time::Duration::ZERO);
+        self.admission = Some(admission);
+        Ok(())
     }
 
-    /// Runs the functions the model has called.
-    pub(super) fn answer_tool_calls(&mut self) -> Result<(), End> {
-        while let Some(ToolCall {
-            id,
-            name,
-            arguments,
-        }) = self.tool_calls.pop_front()
-        {
-            let answered = if name == tools::HANG_UP {
-                self.hanging_up = Some(id);
-                self.bridge.mark(LAST_WORDS)
-            } else {
-                let output = match &*name {
-                    INTERRUPTED_HANG_UP => json!({ "error": "the caller spoke; still connected" }),
-                    name => tools::run(name, &arguments),
-                };
-                self.log("tool_output", json!({ "call_id": id, "output": output }));
-                self.bridge.send_tool_output(&id, &output.to_string())
-            };
-            if let Err(error) = answered {
-                // The model goes on without the answer once the caller speaks.
-                self.log("tool_failed", json!({ "error": error.to_string() }));
-            }
-            self.drain()?;
+    fn stopped(&self) -> End {
+        match &self.leaving {
+            Some(leaving) if leaving.is_handed_over => End::Transferred,
+            _ => End::Stopped,
         }
-        Ok(())
+    }
+
+    fn speech_stopped(&mut self, position_ms: u64) {
+        let to = self.wall_time(position_ms).0 - i64::from(self.session.turns.silence_ms);
+        let from = self.session.speech_started.take().unwrap_or(UnixMs(to));
+        let span = Span {
+            from,
+            to: UnixMs(to.max(from.0)),
+        };
+        self.measured.caller_talk_ms += span.to.0 - span.from.0;
+        self.session.owes = true;
+        // The bridge does not tell which item the turn will be.
+        let Some(message) = self.current.clone() else {
+            return;
+        };
+        if let Ok(ModelEvent::SpeechStopped {
+            item_id: Some(item_id),
+            ..
+        }) = OpenAiRealtime.read(&message)
+            && let Some(item_id) = item_id.as_plain()
+        {
+            self.conversation.caller_spoke(item_id, span);
+        }
+    }
+
+    fn response_done(&mut self, status: ResponseStatus, reason: &str) -> Result<(), End> {
+        self.session.answers();
+        self.conversation.finish_response();
+        let calls_tool = std::mem::take(&mut self.session.calls_tool);
+        match status {
+            ResponseStatus::Completed | ResponseStatus::Incomplete => {
+                self.session.tries = 0;
+                self.session.failures = 0;
+                self.session.owes &= calls_tool;
+                Ok(())
+            }
+            ResponseStatus::Failed if FINAL_FAILURES.contains(&reason) => {
+                Err(End::ModelError(reason.to_owned()))
+            }
+            ResponseStatus::Failed => {
+                self.ask_again();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn record_barge_in(&mut self, item_id: &str, heard_ms: u64) {
+        self.measured.interruptions += 1;
+        if let Some(admission) = &self.admission {
+            self.app.journal.write(Record::BargeIn {
+                call_id: admission.call_id.clone(),
+                item_id: item_id.to_owned(),
+                heard_ms,
+                at: UnixMs::now(),
+            });
+        }
+    }
+
+    /// When the caller said what stands at `position_ms` of the audio appended to this session.
+    fn wall_time(&self, position_ms: u64) -> UnixMs {
+        let appended = self.bridge.stats().appended_samples - self.session.appended_before;
+        let ago = (appended / 8).saturating_sub(position_ms);
+        UnixMs(UnixMs::now().0 - i64::try_from(ago).unwrap_or(0))
     }
 }
 
-/// Name of the mark behind the last audio before a hang-up.
-const LAST_WORDS: &str = "last-words";
-/// Stands for a `hang_up` that the caller has interrupted; no name a model can call.
-const INTERRUPTED_HANG_UP: &str = "";
+/// Failures of a response that the next one would meet again; they come in no other way.
+const FINAL_FAILURES: [&str; 2] = ["insufficient_quota", "invalid_api_key"];

@@ -134,7 +134,7 @@ fn remove_applied(shared: &Shared, output: &Option<Output>) {
 }
 
 /// How long records are gathered for one fsync.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(20);
 /// Bytes of records in one fsync; a record of more is alone.
 const GROUP: usize = 1 << 20;
 /// Bytes from which on a new segment is begun.

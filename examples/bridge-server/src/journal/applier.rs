@@ -55,6 +55,7 @@ pub(super) async fn run(shared: Arc<Shared>, store: Store, directory: PathBuf, b
             Next::Done => return,
             Next::Wait => {
                 let _ = timeout(HUNG, applier.shared.to_apply.notified()).await;
+                sleep(GATHER).await;
             }
             Next::Segment(segment) => applier.read(segment).await,
             Next::Pending(records) => {
@@ -251,6 +252,8 @@ fn keep(path: &Path, line: &str) -> std::io::Result<()> {
     file.sync_data()
 }
 
+/// How long records are gathered for one transaction.
+const GATHER: Duration = Duration::from_millis(40);
 /// Records in one transaction, during which other servers wait.
 const MAX_BATCH: usize = 200;
 const MIN_BACKOFF: Duration = Duration::from_millis(50);

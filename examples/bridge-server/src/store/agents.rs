@@ -197,6 +197,40 @@ impl Store {
         written.map(|()| number)
     }
 
+    /// Adds a number; `None` if it is there already.
+    ///
+    /// # Errors
+    /// As for [`put_number`](Self::put_number).
+    pub async fn create_number(
+        &self,
+        number: PhoneNumber,
+    ) -> Result<Option<PhoneNumber>, StoreError> {
+        let written = within(async {
+            let mut tx = self.begin().await?;
+            let added = sqlx::query(
+                "INSERT INTO phone_numbers (number, agent_id, label, enabled) \
+                 VALUES ($1, $2, $3, $4) ON CONFLICT (number) DO NOTHING",
+            )
+            .bind(clean(&number.number))
+            .bind(clean(&number.agent_id))
+            .bind(number.label.as_deref().map(clean))
+            .bind(i64::from(number.enabled))
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+            if added == 0 {
+                return Ok(false);
+            }
+            self.commit_change(tx).await?;
+            Ok(true)
+        })
+        .await;
+        if is_foreign_key(&written) {
+            return Err(StoreError::UnknownAgent);
+        }
+        Ok(written?.then_some(number))
+    }
+
     /// Deletes a number; `false` if there is no such number.
     ///
     /// # Errors

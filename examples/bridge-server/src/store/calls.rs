@@ -421,8 +421,9 @@ const COLUMNS: &str = "calls.id, COALESCE(calls.call_sid, ''), caller, called, a
                        duration_ms, sentiment AS score";
 /// What [`recording`] reads.
 const RECORDING: &str = "id, call_id, file, format, status, duration_ms, bytes, started_ms";
-/// The call of the id `$1`, which may be one of several that it was given.
-const ID: &str = "COALESCE((SELECT call_id FROM call_aliases WHERE alias = $1), $1)";
+/// The call of the id `$1`, which may be one of several that it was given, or Twilio's.
+const ID: &str = "COALESCE((SELECT call_id FROM call_aliases WHERE alias = $1), \
+                  (SELECT id FROM calls WHERE call_sid = $1), $1)";
 /// As [`Sentiment::of`].
 pub(super) const POSITIVE: &str = "sentiment >= 0.05";
 pub(super) const NEUTRAL: &str = "sentiment > -0.05 AND sentiment < 0.05";

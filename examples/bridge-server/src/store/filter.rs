@@ -188,7 +188,7 @@ mod tests {
         );
         assert_eq!(
             steps(
-                &filter("-009999-01-02T00:00:00Z", "9999-12-30", Interval::Week),
+                &filter("-009999-01-03T00:00:00Z", "9999-12-28", Interval::Week),
                 UnixMs(0)
             ),
             Err(FilterError::TooManySteps(MAX_STEPS))

@@ -9,6 +9,9 @@ mod error;
 mod events;
 mod filter;
 mod names;
+mod prices;
+mod schedule;
+mod seed;
 mod types;
 mod words;
 
@@ -22,6 +25,8 @@ use tokio::{sync::Notify, time::timeout};
 
 pub use error::{FilterError, StoreError};
 pub(crate) use events::{AGENTS_CHANNEL, EVENTS_CHANNEL};
+pub use prices::PriceSettings;
+pub use schedule::{BookingAnswer, BookingRequest, NewSlot, SlotDeletion, SlotFilter};
 pub use types::*;
 
 /// The database. Clones share one pool.

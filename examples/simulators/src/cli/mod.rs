@@ -1,5 +1,6 @@
 //! What the command line offers.
 
+mod load;
 mod openai;
 mod replay;
 mod twilio;
@@ -28,6 +29,7 @@ pub(crate) struct Cli {
 enum Command {
     Twilio(Box<twilio::Twilio>),
     Openai(Box<openai::OpenAi>),
+    Load(Box<load::Load>),
     Replay(replay::Replay),
 }
 
@@ -36,6 +38,7 @@ impl Cli {
         match self.command {
             Command::Twilio(command) => command.run().await,
             Command::Openai(command) => command.run().await,
+            Command::Load(command) => command.run().await,
             Command::Replay(command) => command.run(),
         }
     }

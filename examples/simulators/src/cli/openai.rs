@@ -132,6 +132,7 @@ impl OpenAi {
                 ignore_formats: self.ignore_formats,
                 keep_audio: self.record.is_some(),
                 faults,
+                session_faults: Vec::new(),
                 seed: self.seed,
                 log,
             },

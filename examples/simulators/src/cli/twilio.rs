@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use trunkline_simulators::twilio::{self, Ending, Fault, Options, Step};
+use trunkline_simulators::twilio::{self, Api, Ending, Fault, Options, Step};
 use trunkline_simulators::{Clock, FaultKind, Speech};
 
 use super::{LogArgs, milliseconds, seconds};
@@ -55,6 +55,9 @@ pub(super) struct Twilio {
     /// The call was placed by the REST API: other webhook fields, all status callbacks.
     #[arg(long)]
     outbound_api: bool,
+    /// Listen here for the REST API's update of a live call; the URL is in the event rest_listening.
+    #[arg(long, value_name = "HOST:PORT")]
+    rest_listen: Option<String>,
     /// Public URL for status callbacks.
     #[arg(long, value_name = "URL")]
     status_callback: Option<String>,
@@ -111,16 +114,30 @@ fn after_help() -> String {
 impl Twilio {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let defaults = Options::default();
+        let clock = Clock::new();
+        let log = self.log.open()?;
+        let auth_token = self.auth_token.unwrap_or(defaults.auth_token);
+        let account_sid = self.account_sid.unwrap_or(defaults.account_sid);
+        let api = match &self.rest_listen {
+            None => None,
+            Some(address) => {
+                let api = Api::bind(address, &account_sid, &auth_token, clock).await;
+                let api = api.with_context(|| format!("cannot listen at {address}"))?;
+                api.report(&log);
+                Some(api)
+            }
+        };
         let record = twilio::call(Options {
-            clock: Clock::new(),
+            clock,
             webhook: self.webhook,
             connect_to: self.connect_to,
             allow_ws: self.allow_ws,
-            auth_token: self.auth_token.unwrap_or(defaults.auth_token),
-            account_sid: self.account_sid.unwrap_or(defaults.account_sid),
+            auth_token,
+            account_sid,
             from: self.from,
             to: self.to,
             outbound_api: self.outbound_api,
+            api,
             status_callback: self.status_callback,
             unruly_callbacks: self.unruly_callbacks,
             script: self.steps.into_iter().flat_map(|steps| steps.0).collect(),
@@ -129,7 +146,7 @@ impl Twilio {
             step_limit: self.step_limit,
             time_limit: self.time_limit,
             seed: self.seed,
-            log: self.log.open()?,
+            log,
         })
         .await;
         if let Some(path) = &self.wav {

@@ -6,6 +6,7 @@ use super::conversation::text;
 use super::error::ApiError;
 use super::record::{Delete, Truncate};
 use super::schema::RESPONSE;
+use super::script::{Output, Turn};
 use super::session::Session;
 
 impl Session {
@@ -27,6 +28,7 @@ impl Session {
             "conversation.item.create" => {
                 let id = self.new_id("item");
                 let id = self.conversation.create(event, &id)?;
+                self.go_on_after(&event["item"]);
                 self.announce(&id);
                 Ok(())
             }
@@ -62,6 +64,64 @@ impl Session {
         self.record().session = session.clone();
         self.send("session.updated", json!({ "session": session }));
         Ok(())
+    }
+
+    /// A client that tells what was said goes on from there.
+    fn go_on_after(&mut self, item: &Value) {
+        let options = self.options.clone();
+        let said = item.pointer("/content/0/text").and_then(Value::as_str);
+        let find = |from: usize, is_it: &dyn Fn(&Turn) -> bool| {
+            let turns = options.turns.iter().enumerate();
+            turns
+                .skip(from)
+                .find(|(_, turn)| is_it(turn))
+                .map(|(n, _)| n)
+        };
+        match (item["role"].as_str(), said) {
+            (Some("user"), Some(said)) => {
+                let is_it = |turn: &Turn| turn.user.as_deref() == Some(said);
+                if let Some(n) = find(self.answered, &is_it) {
+                    self.answered = n;
+                    let users = options.turns[..=n]
+                        .iter()
+                        .filter(|turn| turn.user.is_some());
+                    self.user_turns = users.count();
+                }
+            }
+            (Some("assistant"), Some(said)) if !said.is_empty() => {
+                let transcripts = |turn: &Turn| -> Vec<String> {
+                    let outputs = turn.answer.outputs.iter();
+                    let speech = outputs.filter_map(|output| match output {
+                        Output::Speech { transcript, .. } => Some(transcript.clone()),
+                        Output::Tool { .. } => None,
+                    });
+                    speech.collect()
+                };
+                let is_it =
+                    |turn: &Turn| transcripts(turn).iter().any(|text| text.starts_with(said));
+                if let Some(n) = find(self.answered, &is_it) {
+                    let is_whole = transcripts(&options.turns[n])
+                        .iter()
+                        .any(|text| text == said);
+                    self.answered = n + usize::from(is_whole);
+                }
+            }
+            _ if item["type"] == "function_call" => {
+                let is_it = |turn: &Turn| {
+                    turn.answer.outputs.iter().any(|output| match output {
+                        Output::Tool { name, arguments } => {
+                            item["name"] == **name && item["arguments"] == **arguments
+                        }
+                        Output::Speech { .. } => false,
+                    })
+                };
+                // The words of the same response may have been told before.
+                if let Some(n) = find(self.answered.saturating_sub(1), &is_it) {
+                    self.answered = n + 1;
+                }
+            }
+            _ => {}
+        }
     }
 
     fn retrieve(&mut self, event: &Value) -> Result<(), ApiError> {

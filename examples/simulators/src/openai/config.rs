@@ -10,7 +10,7 @@ use crate::audio::{MODEL_RATE, PHONE_RATE, alaw_decode, alaw_encode, mulaw_decod
 
 /// An audio format of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     Pcm,
     Pcmu,
     Pcma,
@@ -25,7 +25,7 @@ impl Format {
         }
     }
 
-    pub(super) fn rate_hz(self) -> u32 {
+    pub(crate) fn rate_hz(self) -> u32 {
         if self == Self::Pcm {
             MODEL_RATE
         } else {
@@ -33,7 +33,7 @@ impl Format {
         }
     }
 
-    pub(super) fn bytes_per_sample(self) -> usize {
+    pub(crate) fn bytes_per_sample(self) -> usize {
         if self == Self::Pcm { 2 } else { 1 }
     }
 
@@ -41,7 +41,7 @@ impl Format {
         self.rate_hz() as usize / 1_000 * self.bytes_per_sample()
     }
 
-    pub(super) fn encode(self, samples: &[i16]) -> Vec<u8> {
+    pub(crate) fn encode(self, samples: &[i16]) -> Vec<u8> {
         match self {
             Self::Pcm => samples
                 .iter()
@@ -80,12 +80,12 @@ pub(super) struct TurnDetection {
 
 /// The session as the client sees it.
 #[derive(Clone, Debug)]
-pub(super) struct Config {
-    pub(super) session: Value,
+pub(crate) struct Config {
+    pub(crate) session: Value,
 }
 
 impl Config {
-    pub(super) fn new(id: &str, model: &str, expires_at: u64) -> Self {
+    pub(crate) fn new(id: &str, model: &str, expires_at: u64) -> Self {
         let session = json!({
             "type": "realtime",
             "object": "realtime.session",
@@ -127,7 +127,7 @@ impl Config {
     }
 
     /// Applies a `session.update`, or changes nothing.
-    pub(super) fn update(&mut self, update: &Value, spoke: bool) -> Result<(), ApiError> {
+    pub(crate) fn update(&mut self, update: &Value, spoke: bool) -> Result<(), ApiError> {
         if !update.is_object() {
             return Err(ApiError::wrong_type("session", "an object", update));
         }
@@ -157,16 +157,25 @@ impl Config {
         Ok(())
     }
 
-    pub(super) fn input_format(&self) -> Format {
+    pub(crate) fn input_format(&self) -> Format {
         Format::from_json(&self.session["audio"]["input"]["format"])
     }
 
-    pub(super) fn output_format(&self) -> Format {
+    pub(crate) fn output_format(&self) -> Format {
         Format::from_json(&self.session["audio"]["output"]["format"])
     }
 
     pub(super) fn transcribes(&self) -> bool {
         !self.session["audio"]["input"]["transcription"].is_null()
+    }
+
+    /// Transcripts come with the probabilities of their words.
+    pub(super) fn tells_logprobs(&self) -> bool {
+        self.session["include"].as_array().is_some_and(|include| {
+            include
+                .iter()
+                .any(|what| what == "item.input_audio_transcription.logprobs")
+        })
     }
 
     pub(super) fn turn_detection(&self) -> Option<TurnDetection> {

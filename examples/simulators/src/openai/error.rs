@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 /// The body of an `error` event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ApiError {
+pub(crate) struct ApiError {
     pub(super) kind: String,
     pub(super) code: String,
-    pub(super) message: String,
+    pub(crate) message: String,
     pub(super) param: Option<String>,
 }
 
@@ -63,7 +63,7 @@ impl ApiError {
     }
 
     /// `event_id` is the one of the client event that failed.
-    pub(super) fn to_json(&self, event_id: Option<&str>) -> Value {
+    pub(crate) fn to_json(&self, event_id: Option<&str>) -> Value {
         json!({
             "type": self.kind,
             "code": self.code,

@@ -55,6 +55,11 @@ pub enum Fault {
         /// How many.
         count: usize,
     },
+    /// The connection is refused before it is a WebSocket, with this HTTP status.
+    RefuseUpgrade {
+        /// Such as 503.
+        status: u16,
+    },
     /// A response fails in the middle.
     FailResponse {
         /// Which, counted from 1.
@@ -226,6 +231,12 @@ impl Fault {
             correct_peer: "asks again, never for more",
         },
         FaultKind {
+            name: "refuse-upgrade",
+            parameters: "[status=N]",
+            imitates: "a service that is down or overloaded: no WebSocket, but an HTTP status (503)",
+            correct_peer: "tries again where that may help, but not for ever",
+        },
+        FaultKind {
             name: "fail-response",
             parameters: "[number=N][,after=TIME]",
             imitates: "the n-th (1) response fails after so much audio (500ms)",
@@ -312,6 +323,9 @@ impl FromStr for Fault {
                 "refuse-truncate" => Self::RefuseTruncate {
                     count: given.number("count", 1, usize::MAX)?,
                 },
+                "refuse-upgrade" => Self::RefuseUpgrade {
+                    status: given.number_or("status", 400, 599, 503)?,
+                },
                 "fail-response" => Self::FailResponse {
                     number: given.number_or("number", 1, usize::MAX, 1)?,
                     after: given.optional_time("after")?.unwrap_or(FAILS_AFTER),
@@ -379,6 +393,7 @@ impl fmt::Display for Fault {
             Self::LateVad { by } => write!(f, "late-vad:by={}", Time(*by)),
             Self::FalseVad(window) => write!(f, "false-vad:{window}"),
             Self::RefuseTruncate { count } => write!(f, "refuse-truncate:count={count}"),
+            Self::RefuseUpgrade { status } => write!(f, "refuse-upgrade:status={status}"),
             Self::FailResponse { number, after } => {
                 write!(f, "fail-response:number={number},after={}", Time(*after))
             }
@@ -421,6 +436,7 @@ mod tests {
             "late-vad:by=200ms",
             "false-vad:for=300ms,at=5s",
             "refuse-truncate:count=1",
+            "refuse-upgrade:status=429",
             "fail-response:number=2,after=500ms",
             "slow-update:by=1.5s",
             "error:at=1s,every=2s,code=rate_limit_exceeded,text=Slow, please.",

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{
     Callback, ErrorResponse, Request, Response,
 };
-use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 
 use super::error::ApiError;
@@ -50,7 +50,13 @@ pub(super) async fn serve(
     let Ok((stream, breaker)) = Breaker::of(stream) else {
         return;
     };
-    let mut client = Client::default();
+    let mut client = Client {
+        refused: options.faults.iter().find_map(|fault| match *fault {
+            Fault::RefuseUpgrade { status } => StatusCode::from_u16(status).ok(),
+            _ => None,
+        }),
+        ..Client::default()
+    };
     let config = WebSocketConfig::default()
         .read_buffer_size(16 << 10)
         .write_buffer_size(0)
@@ -164,11 +170,12 @@ async fn refuse(
 
 /// What the upgrade request says.
 #[derive(Debug, Default)]
-struct Client {
+pub(crate) struct Client {
     key: Option<String>,
-    model: Option<String>,
+    pub(crate) model: Option<String>,
     beta: bool,
     known_path: bool,
+    refused: Option<StatusCode>,
 }
 
 impl Callback for &mut Client {
@@ -177,6 +184,11 @@ impl Callback for &mut Client {
         request: &Request,
         mut response: Response,
     ) -> Result<Response, ErrorResponse> {
+        if let Some(status) = self.refused {
+            let mut refusal = ErrorResponse::new(None);
+            *refusal.status_mut() = status;
+            return Err(refusal);
+        }
         let header = |name: &str| {
             request
                 .headers()
@@ -213,7 +225,7 @@ impl Callback for &mut Client {
 
 impl Client {
     /// The error and close code for a client that may not come in.
-    fn refusal(&self, options: &Options) -> Option<(ApiError, u16)> {
+    pub(crate) fn refusal(&self, options: &Options) -> Option<(ApiError, u16)> {
         let key = self.key.as_deref().unwrap_or_default();
         if key.is_empty()
             || options

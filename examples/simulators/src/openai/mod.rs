@@ -30,12 +30,12 @@
 //! transcription sessions and WebRTC-only events are refused.
 
 mod client;
-mod config;
+pub(crate) mod config;
 mod conversation;
-mod error;
+pub(crate) mod error;
 mod events;
 mod fault;
-mod handshake;
+pub(crate) mod handshake;
 mod input;
 mod plan;
 mod record;
@@ -70,7 +70,8 @@ use crate::{Clock, Log};
 pub struct Options {
     /// Time base of the records.
     pub clock: Clock,
-    /// The conversation. Every session begins at its first turn.
+    /// The conversation. Every session begins at its first turn, or goes on where the items end that its client has
+    /// created: after what of it was said, and with the answer that was said in part.
     pub turns: Vec<Turn>,
     /// The only key that is accepted; `None` = any that is not empty.
     pub api_key: Option<String>,
@@ -97,6 +98,8 @@ pub struct Options {
     pub keep_audio: bool,
     /// Faults of every session.
     pub faults: Vec<Fault>,
+    /// Faults besides of the first connection, of the second, and so on.
+    pub session_faults: Vec<Vec<Fault>>,
     /// Decides lengths of deltas, delays and identifiers.
     pub seed: u64,
     /// Where to report.
@@ -122,6 +125,7 @@ impl Default for Options {
             ignore_formats: false,
             keep_audio: true,
             faults: Vec::new(),
+            session_faults: Vec::new(),
             seed: 1,
             log: Log::none(),
         }
@@ -251,6 +255,10 @@ async fn accept(
             sessions.push(record.clone());
             sessions.len() as u64
         };
+        let mut options = options;
+        if let Some(faults) = options.session_faults.get(number as usize - 1).cloned() {
+            Arc::make_mut(&mut options).faults.extend(faults);
+        }
         tasks.spawn(handshake::serve(
             stream,
             number,

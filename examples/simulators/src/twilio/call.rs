@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
 
+use super::api::{self, Update};
 use super::courier::Courier;
 use super::player::Player;
-use super::record::{CallRecord, Ending, Request, Violation};
+use super::record::{CallRecord, Dial, Ending, Request, Violation};
 use super::script::Caller;
 use super::stream::{self, StreamEnd};
 use super::twiml::{self, Verb};
@@ -26,9 +28,10 @@ pub(super) struct Call<'options> {
     pub(super) player: Player,
     /// When the call was answered.
     pub(super) answered: Option<Duration>,
-    courier: Courier,
+    pub(super) courier: Courier,
     reported_steps: usize,
-    callbacks: u32,
+    /// Status callbacks so far.
+    pub(super) callbacks: u32,
 }
 
 impl<'options> Call<'options> {
@@ -75,6 +78,9 @@ impl<'options> Call<'options> {
             self.status_callback("ringing", &[]);
         }
         self.record.ending = self.documents().await;
+        if let Some(api) = &self.options.api {
+            api.end(&self.record.call_sid);
+        }
         self.record.ended = self.clock.now();
         if self.record.stream_sids.is_empty() {
             self.record.started = self.answered.unwrap_or(self.record.ended);
@@ -98,7 +104,10 @@ impl<'options> Call<'options> {
 
     /// Fetches TwiML and carries it out until the call is over.
     async fn documents(&mut self) -> Ending {
-        let mut url = self.options.webhook.clone();
+        let mut next = Next::Document(self.options.webhook.clone());
+        // What the document at hand was read from: an update's has no URL of its own.
+        let mut base = self.options.webhook.clone();
+        let (sender, mut updates) = unbounded_channel();
         let mut status = if self.options.outbound_api {
             "in-progress"
         } else {
@@ -109,7 +118,15 @@ impl<'options> Call<'options> {
                 self.answered = Some(self.clock.now());
                 self.status_callback("in-progress", &[]);
             }
-            let Some(verbs) = self.fetch(&url, status).await else {
+            let verbs = match next {
+                Next::Document(url) => {
+                    base = url;
+                    self.fetch(&base, status).await
+                }
+                Next::Twiml(text) => self.parse(&text),
+                Next::End(ending) => return ending,
+            };
+            let Some(verbs) = verbs else {
                 return Ending::Failed;
             };
             if verbs.first() == Some(&Verb::Reject) {
@@ -117,10 +134,13 @@ impl<'options> Call<'options> {
             }
             self.answered.get_or_insert(self.clock.now());
             status = "in-progress";
-            match self.execute(&url, verbs).await {
-                Next::Document(next) => url = next,
-                Next::End(ending) => return ending,
+            if let Some(api) = &self.options.api {
+                api.begin(&self.record.call_sid, sender.clone());
             }
+            next = self.execute(&base, verbs, &mut updates).await;
+        }
+        if let Next::End(ending) = next {
+            return ending;
         }
         self.violation(12100, "more than 20 documents in one call", "");
         Ending::Failed
@@ -130,18 +150,28 @@ impl<'options> Call<'options> {
     async fn fetch(&mut self, url: &str, status: &str) -> Option<Vec<Verb>> {
         let fields = self.webhook_fields(status);
         let body = self.post(url, fields).await?;
-        match twiml::parse(&body) {
+        self.parse(&body)
+    }
+
+    fn parse(&mut self, text: &str) -> Option<Vec<Verb>> {
+        match twiml::parse(text) {
             Ok(verbs) => Some(verbs),
             Err(error) => {
-                self.violation(12100, format!("{error:#}"), &body);
+                self.violation(12100, format!("{error:#}"), text);
                 None
             }
         }
     }
 
-    /// Carries out the verbs of the document fetched from `base`.
-    async fn execute(&mut self, base: &str, verbs: Vec<Verb>) -> Next {
+    /// Carries out the verbs of the document fetched from `base`, until one of `updates` comes.
+    async fn execute(
+        &mut self,
+        base: &str,
+        verbs: Vec<Verb>,
+        updates: &mut UnboundedReceiver<Update>,
+    ) -> Next {
         for verb in verbs {
+            let mut wait = Duration::ZERO;
             match verb {
                 Verb::Connect { action, stream } => {
                     let url = http::resolve(base, &stream.url);
@@ -150,9 +180,10 @@ impl<'options> Call<'options> {
                         Some(rest) if !stream.url.contains("://") => format!("wss://{rest}"),
                         _ => url,
                     };
-                    let end = stream::run(self, &stream, &url, base).await;
+                    let end = stream::run(self, &stream, &url, base, updates).await;
                     match end {
                         StreamEnd::Call(ending) => return Next::End(ending),
+                        StreamEnd::Update(update) => return update.into(),
                         StreamEnd::Failed if action.is_none() => return Next::End(Ending::Failed),
                         StreamEnd::Server | StreamEnd::Failed => {}
                     }
@@ -162,111 +193,32 @@ impl<'options> Call<'options> {
                 }
                 Verb::Say(text) => {
                     self.log("twiml_say", json!({ "text": text }));
-                    tokio::time::sleep(SAY_PER_CHARACTER * text.chars().count() as u32).await;
+                    wait = SAY_PER_CHARACTER * text.chars().count() as u32;
                 }
-                Verb::Pause(time) => tokio::time::sleep(time).await,
+                Verb::Pause(time) => wait = time,
+                Verb::Dial { action, dial } => {
+                    let dial = Dial {
+                        time: self.clock.now(),
+                        numbers: dial.numbers,
+                        caller_id: dial.caller_id,
+                        timeout: dial.timeout,
+                        answer_on_bridge: dial.answer_on_bridge,
+                    };
+                    self.log("twiml_dial", json!(dial));
+                    self.record.dials.push(dial);
+                    if let Some(action) = action {
+                        return Next::Document(http::resolve(base, &action));
+                    }
+                }
                 Verb::Redirect(url) => return Next::Document(http::resolve(base, &url)),
                 Verb::Hangup | Verb::Reject => return Next::End(Ending::ServerHungUp),
                 Verb::Other(name) => self.log("twiml_skipped", json!({ "verb": name })),
             }
-        }
-        Next::End(Ending::ServerHungUp)
-    }
-
-    /// Fields every voice webhook carries.
-    fn webhook_fields(&self, status: &str) -> Vec<(String, String)> {
-        let options = self.options;
-        let direction = if options.outbound_api {
-            "outbound-api"
-        } else {
-            "inbound"
-        };
-        let mut fields = owned(&[
-            ("AccountSid", &options.account_sid),
-            ("ApiVersion", "2010-04-01"),
-            ("CallSid", &self.record.call_sid),
-            ("CallStatus", status),
-            ("Direction", direction),
-        ]);
-        for (party, number) in [
-            ("From", &options.from),
-            ("Caller", &options.from),
-            ("To", &options.to),
-            ("Called", &options.to),
-        ] {
-            fields.push((party.to_owned(), number.clone()));
-            for (part, value) in [
-                ("City", ""),
-                ("State", "CA"),
-                ("Zip", ""),
-                ("Country", "US"),
-            ] {
-                fields.push((format!("{party}{part}"), value.to_owned()));
+            if let Ok(update) = timeout(wait, api::next(updates)).await {
+                return update.into();
             }
         }
-        if !options.outbound_api {
-            let token = format!("{{\"parentCallInfoToken\":\"{}\"}}", self.record.call_sid);
-            fields.push(("CallToken".into(), token));
-            fields.push(("StirVerstat".into(), "TN-Validation-Passed-A".into()));
-        }
-        fields
-    }
-
-    /// Tells the call's status, if anybody wants to know: an inbound call tells its end only.
-    fn status_callback(&mut self, status: &str, more: &[(&str, String)]) {
-        let Some(url) = &self.options.status_callback else {
-            return;
-        };
-        let mut fields = self.webhook_fields(status);
-        fields.extend(owned(&[
-            ("CallbackSource", "call-progress-events"),
-            ("SequenceNumber", &self.callbacks.to_string()),
-            (
-                "Timestamp",
-                &Timestamp::now()
-                    .strftime("%a, %d %b %Y %H:%M:%S +0000")
-                    .to_string(),
-            ),
-        ]));
-        fields.extend(
-            more.iter()
-                .map(|(name, value)| ((*name).to_owned(), value.clone())),
-        );
-        self.callbacks += 1;
-        let token = self.random.hex(32);
-        self.courier.send(url, token, fields);
-    }
-
-    /// Tells what became of a stream, if its TwiML asks for that.
-    pub(super) fn stream_callback(
-        &mut self,
-        stream: &twiml::Stream,
-        base: &str,
-        sid: &str,
-        event: &str,
-        error: Option<&str>,
-    ) {
-        let Some(url) = &stream.status_callback else {
-            return;
-        };
-        let mut fields = owned(&[
-            ("AccountSid", &self.options.account_sid),
-            ("CallSid", &self.record.call_sid),
-            ("StreamSid", sid),
-            ("StreamName", stream.name.as_deref().unwrap_or(sid)),
-            ("StreamEvent", event),
-            (
-                "Timestamp",
-                &Timestamp::now()
-                    .strftime("%Y-%m-%dT%H:%M:%S.%3fZ")
-                    .to_string(),
-            ),
-        ]);
-        if let Some(error) = error {
-            fields.push(("StreamError".into(), error.to_owned()));
-        }
-        let token = self.random.hex(32);
-        self.courier.send(&http::resolve(base, url), token, fields);
+        Next::End(Ending::ServerHungUp)
     }
 
     /// Posts a webhook and records the exchange; `None` when there is no usable answer.
@@ -374,15 +326,21 @@ impl<'options> Call<'options> {
 
 /// What follows a document.
 enum Next {
+    /// The one at this URL.
     Document(String),
+    /// This one.
+    Twiml(String),
     End(Ending),
 }
 
-fn owned(fields: &[(&str, &str)]) -> Vec<(String, String)> {
-    fields
-        .iter()
-        .map(|&(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+impl From<Update> for Next {
+    fn from(update: Update) -> Self {
+        match update {
+            Update::Twiml(text) => Self::Twiml(text),
+            Update::Url(url) => Self::Document(url),
+            Update::Completed => Self::End(Ending::ServerHungUp),
+        }
+    }
 }
 
 /// A redirect loop ends here.

@@ -13,7 +13,7 @@ use super::{Fault, Options};
 use crate::breaker::Breaker;
 
 /// Performs the upgrade as Twilio does: no query, a signature over the URL as written.
-pub(super) async fn open(
+pub(crate) async fn open(
     options: &Options,
     url: &str,
 ) -> Result<(WebSocketStream<TcpStream>, Breaker), (u32, String)> {

@@ -34,15 +34,15 @@ pub fn signature(auth_token: &str, url: &str, fields: &[(String, String)]) -> St
 
 /// An answer to [`post`].
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) content_type: String,
-    pub(super) body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) content_type: String,
+    pub(crate) body: String,
 }
 
 /// Posts a form as Twilio does. `connect_to` replaces the host and port of the URL for the TCP
 /// connection only; the URL is what is signed and named in `Host`.
-pub(super) async fn post(
+pub(crate) async fn post(
     url: &str,
     connect_to: Option<&str>,
     auth_token: &str,

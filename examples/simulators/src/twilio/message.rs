@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// What a server may send.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Command {
+pub(crate) enum Command {
     Media(Vec<u8>),
     Mark(String),
     Clear,
@@ -14,7 +14,7 @@ pub(super) enum Command {
 
 /// Reads one text message, which must be exactly as documented: these keys and no others, this
 /// stream. The error says what is wrong; Twilio would say 31951 to all of it.
-pub(super) fn read(text: &str, stream_sid: &str) -> Result<Command, String> {
+pub(crate) fn read(text: &str, stream_sid: &str) -> Result<Command, String> {
     let Kind { event } = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let (sid, command) = match event.as_str() {
         "media" => {
@@ -47,16 +47,16 @@ pub(super) fn read(text: &str, stream_sid: &str) -> Result<Command, String> {
 
 /// Numbers and writes the messages of one stream.
 #[derive(Debug)]
-pub(super) struct Writer {
-    pub(super) account_sid: String,
-    pub(super) call_sid: String,
-    pub(super) stream_sid: String,
+pub(crate) struct Writer {
+    pub(crate) account_sid: String,
+    pub(crate) call_sid: String,
+    pub(crate) stream_sid: String,
     sequence: u64,
     chunk: u64,
 }
 
 impl Writer {
-    pub(super) fn new(account_sid: &str, call_sid: &str, stream_sid: &str) -> Self {
+    pub(crate) fn new(account_sid: &str, call_sid: &str, stream_sid: &str) -> Self {
         Self {
             account_sid: account_sid.to_owned(),
             call_sid: call_sid.to_owned(),
@@ -66,11 +66,11 @@ impl Writer {
         }
     }
 
-    pub(super) fn connected(&self) -> Value {
+    pub(crate) fn connected(&self) -> Value {
         json!({ "event": "connected", "protocol": "Call", "version": "1.0.0" })
     }
 
-    pub(super) fn start(&mut self, parameters: &[(String, String)]) -> Value {
+    pub(crate) fn start(&mut self, parameters: &[(String, String)]) -> Value {
         let parameters: Value = parameters
             .iter()
             .map(|(name, value)| (name.clone(), json!(value)))
@@ -87,7 +87,7 @@ impl Writer {
     }
 
     /// `timestamp_ms` counts from the start of the stream.
-    pub(super) fn media(&mut self, timestamp_ms: u64, mulaw: &[u8]) -> Value {
+    pub(crate) fn media(&mut self, timestamp_ms: u64, mulaw: &[u8]) -> Value {
         self.chunk += 1;
         let media = json!({
             "track": "inbound",
@@ -98,7 +98,20 @@ impl Writer {
         self.message("media", "media", media)
     }
 
-    pub(super) fn dtmf(&mut self, digit: char) -> Value {
+    /// As [`media`](Self::media), as text and at a tenth of the cost: for a thousand calls at a time.
+    pub(crate) fn media_text(&mut self, timestamp_ms: u64, mulaw: &[u8]) -> String {
+        self.chunk += 1;
+        self.sequence += 1;
+        format!(
+            r#"{{"event":"media","sequenceNumber":"{}","media":{{"track":"inbound","chunk":"{}","timestamp":"{timestamp_ms}","payload":"{}"}},"streamSid":"{}"}}"#,
+            self.sequence,
+            self.chunk,
+            BASE64_STANDARD.encode(mulaw),
+            self.stream_sid,
+        )
+    }
+
+    pub(crate) fn dtmf(&mut self, digit: char) -> Value {
         self.message(
             "dtmf",
             "dtmf",
@@ -106,11 +119,11 @@ impl Writer {
         )
     }
 
-    pub(super) fn mark(&mut self, name: &str) -> Value {
+    pub(crate) fn mark(&mut self, name: &str) -> Value {
         self.message("mark", "mark", json!({ "name": name }))
     }
 
-    pub(super) fn stop(&mut self) -> Value {
+    pub(crate) fn stop(&mut self) -> Value {
         let stop = json!({ "accountSid": self.account_sid, "callSid": self.call_sid });
         self.message("stop", "stop", stop)
     }
@@ -226,7 +239,14 @@ mod tests {
             (&json!("2"), &json!("1"))
         );
         writer.dtmf('#');
+        let mut twin = Writer {
+            sequence: 3,
+            chunk: 1,
+            ..Writer::new("AC1", "CA1", "MZ1")
+        };
+        let text = twin.media_text(20, &[0xFF; 3]);
         let second = writer.media(20, &[0xFF; 3]);
+        assert_eq!(text, second.to_string());
         assert_eq!(
             second,
             json!({

@@ -31,31 +31,35 @@
 //! ```
 //!
 //! Simpler than Twilio: no TLS (the server behind the proxy is dialled), `<Say>` and `<Pause>`
-//! take their time but make no sound, other verbs than `<Connect><Stream>`, `<Redirect>`,
-//! `<Hangup>` and `<Reject>` are passed over, and every violation is recorded where Twilio
-//! reports the first of a kind.
+//! take their time but make no sound, whoever is called by `<Dial>` answers and hangs up at once,
+//! other verbs than `<Connect><Stream>`, `<Dial>`, `<Redirect>`, `<Hangup>` and `<Reject>` are
+//! passed over, and every violation is recorded where Twilio reports the first of a kind. Of the
+//! REST API there is what changes a live call: [`Api`].
 
+mod api;
 mod call;
-mod connect;
+pub(crate) mod callbacks;
+pub(crate) mod connect;
 mod courier;
 mod echo;
 mod fault;
-mod http;
-mod message;
+pub(crate) mod http;
+pub(crate) mod message;
 mod player;
 mod record;
 mod script;
 mod stream;
 mod trouble;
-mod twiml;
+pub(crate) mod twiml;
 mod uplink;
 
 use std::time::Duration;
 
+pub use self::api::{Api, ApiRequest};
 pub use self::fault::Fault;
 pub use self::http::signature;
 pub use self::record::{
-    CallRecord, Clear, Ending, Mark, Media, Request, Run, StepRecord, Violation,
+    CallRecord, Clear, Dial, Ending, Mark, Media, Request, Run, StepRecord, Violation,
 };
 pub use self::script::Step;
 use crate::{Clock, Log};
@@ -83,6 +87,8 @@ pub struct Options {
     /// Whether the call was placed by the REST API: other fields in the webhook, and all
     /// status callbacks instead of the last one.
     pub outbound_api: bool,
+    /// The REST API that can change the call while it is in progress.
+    pub api: Option<Api>,
     /// Public URL that gets the call's status.
     pub status_callback: Option<String>,
     /// Status callbacks come late, out of order and twice (with the same idempotency token), as
@@ -117,6 +123,7 @@ impl Default for Options {
             from: "+15550155".into(),
             to: "+15550100".into(),
             outbound_api: false,
+            api: None,
             status_callback: None,
             unruly_callbacks: false,
             script: Vec::new(),

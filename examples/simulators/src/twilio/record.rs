@@ -46,6 +46,8 @@ pub struct CallRecord {
     pub runs: Vec<Run>,
     /// What the caller said (caller samples).
     pub said: Vec<Run>,
+    /// Whom the server's TwiML has called, in order.
+    pub dials: Vec<Dial>,
     /// Script steps begun and finished.
     pub steps: Vec<StepRecord>,
     /// What the server did wrong, in Twilio's numbers.
@@ -111,6 +113,7 @@ impl CallRecord {
             .chain(marks)
             .chain(steps)
             .chain(self.clears.iter_mut().map(|clear| &mut clear.time))
+            .chain(self.dials.iter_mut().map(|dial| &mut dial.time))
             .chain(
                 self.violations
                     .iter_mut()
@@ -214,6 +217,23 @@ pub struct Clear {
     pub flushed_samples: u64,
     /// Marks sent back because of it.
     pub flushed_marks: usize,
+}
+
+/// One `<Dial>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Dial {
+    /// When it rang.
+    #[serde(serialize_with = "seconds")]
+    pub time: Duration,
+    /// The numbers, as written.
+    pub numbers: Vec<String>,
+    /// `callerId`, if given.
+    pub caller_id: Option<String>,
+    /// How long it may ring; 30 s if not given.
+    #[serde(serialize_with = "seconds")]
+    pub timeout: Duration,
+    /// `answerOnBridge`.
+    pub answer_on_bridge: bool,
 }
 
 /// An unbroken stretch of audio on the time line.

@@ -7,13 +7,14 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
+use super::api::{self, Update};
 use super::call::Call;
 use super::connect::open;
 use super::echo::Echoes;
@@ -34,6 +35,8 @@ pub(super) enum StreamEnd {
     Server,
     /// The call is over.
     Call(Ending),
+    /// The call was told to do something else.
+    Update(Update),
     /// The stream could not be opened or broke; a violation says why.
     Failed,
 }
@@ -44,6 +47,7 @@ pub(super) async fn run(
     stream: &twiml::Stream,
     url: &str,
     base: &str,
+    updates: &mut UnboundedReceiver<Update>,
 ) -> StreamEnd {
     let sid = format!("MZ{}", call.random.hex(32));
     let track = stream.track.as_deref().unwrap_or("inbound_track");
@@ -64,7 +68,7 @@ pub(super) async fn run(
     call.log("stream_started", json!({ "streamSid": sid }));
     let (mut source, mut live) = Live::start(call, stream, socket, breaker, &sid);
     let violations = call.record.violations.len();
-    let end = live.run(call, &mut source).await;
+    let end = live.run(call, &mut source, updates).await;
     live.stop(call, &mut source, &end).await;
     call.log(
         "stream_stopped",
@@ -152,6 +156,7 @@ impl Live {
         &mut self,
         call: &mut Call<'_>,
         source: &mut SplitStream<WebSocketStream<TcpStream>>,
+        updates: &mut UnboundedReceiver<Update>,
     ) -> StreamEnd {
         let clock = call.clock;
         let limit = call.answered.unwrap_or(self.started) + call.options.time_limit;
@@ -173,6 +178,7 @@ impl Live {
                     }
                 }
                 () = clock.until(limit) => return StreamEnd::Call(Ending::TimeLimit),
+                update = api::next(updates) => return StreamEnd::Update(update),
                 () = clock.until_some(trouble) => match self.troubles.next(&self.writer.stream_sid) {
                     Some(Trouble::Text(text)) => {
                         call.record.garbage += 1;
@@ -205,7 +211,7 @@ impl Live {
             call.player.stop(call.clock.now());
             return;
         }
-        if matches!(end, StreamEnd::Call(_)) {
+        if matches!(end, StreamEnd::Call(_) | StreamEnd::Update(_)) {
             // What was said before hanging up was said; the frame just begun was not.
             while self.waiting.len() > 1 {
                 self.depart(call);

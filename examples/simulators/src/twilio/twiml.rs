@@ -8,10 +8,14 @@ use quick_xml::events::{BytesStart, Event};
 
 /// One verb, in document order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verb {
+pub(crate) enum Verb {
     Connect {
         action: Option<String>,
         stream: Stream,
+    },
+    Dial {
+        action: Option<String>,
+        dial: Dial,
     },
     Say(String),
     Pause(Duration),
@@ -24,16 +28,25 @@ pub(super) enum Verb {
 
 /// `<Stream>` inside `<Connect>`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Stream {
-    pub(super) url: String,
-    pub(super) name: Option<String>,
-    pub(super) track: Option<String>,
-    pub(super) status_callback: Option<String>,
-    pub(super) parameters: Vec<(String, String)>,
+pub(crate) struct Stream {
+    pub(crate) url: String,
+    pub(crate) name: Option<String>,
+    pub(crate) track: Option<String>,
+    pub(crate) status_callback: Option<String>,
+    pub(crate) parameters: Vec<(String, String)>,
+}
+
+/// `<Dial>`, with its numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Dial {
+    pub(crate) numbers: Vec<String>,
+    pub(crate) caller_id: Option<String>,
+    pub(crate) timeout: Duration,
+    pub(crate) answer_on_bridge: bool,
 }
 
 /// Reads a whole document: one `<Response>` of verbs.
-pub(super) fn parse(text: &str) -> Result<Vec<Verb>> {
+pub(crate) fn parse(text: &str) -> Result<Vec<Verb>> {
     let mut reader = Reader::from_str(text);
     let mut path: Vec<String> = Vec::new();
     let mut verbs = Vec::new();
@@ -73,6 +86,13 @@ pub(super) fn parse(text: &str) -> Result<Vec<Verb>> {
             Verb::Connect { stream, .. } => {
                 ensure!(!stream.url.is_empty(), "<Connect> holds no <Stream url>")
             }
+            Verb::Dial { dial, .. } => {
+                for number in &mut dial.numbers {
+                    *number = number.trim().to_owned();
+                }
+                dial.numbers.retain(|number| !number.is_empty());
+                ensure!(!dial.numbers.is_empty(), "<Dial> holds no number");
+            }
             _ => {}
         }
     }
@@ -100,6 +120,22 @@ fn open(
                 action: attribute(element, "action")?,
                 stream: Stream::default(),
             },
+            "Dial" => Verb::Dial {
+                action: attribute(element, "action")?,
+                dial: Dial {
+                    // Text of its own comes first.
+                    numbers: vec![String::new()],
+                    caller_id: attribute(element, "callerId")?,
+                    timeout: match attribute(element, "timeout")? {
+                        Some(seconds) => {
+                            Duration::from_secs(seconds.parse().context("<Dial timeout>")?)
+                        }
+                        None => DIAL_TIMEOUT,
+                    },
+                    answer_on_bridge: attribute(element, "answerOnBridge")?.as_deref()
+                        == Some("true"),
+                },
+            },
             "Say" => Verb::Say(String::new()),
             "Pause" => {
                 let length = attribute(element, "length")?.unwrap_or_else(|| "1".into());
@@ -112,6 +148,13 @@ fn open(
             "Reject" => Verb::Reject,
             other => Verb::Other(other.to_owned()),
         }),
+        [_, parent] if parent == "Dial" => {
+            let Some(Verb::Dial { dial, .. }) = verbs.last_mut() else {
+                return Ok(());
+            };
+            ensure!(name == "Number", "<{name}> inside <Dial> is not supported");
+            dial.numbers.push(String::new());
+        }
         [_, parent] if parent == "Connect" => {
             let Some(Verb::Connect { stream, .. }) = verbs.last_mut() else {
                 return Ok(());
@@ -147,8 +190,15 @@ fn open(
 }
 
 fn add_text(text: &str, path: &[String], verbs: &mut [Verb]) {
-    if let ([_, _], Some(Verb::Say(said) | Verb::Redirect(said))) = (path, verbs.last_mut()) {
-        said.push_str(text);
+    match (path, verbs.last_mut()) {
+        ([_, _], Some(Verb::Say(said) | Verb::Redirect(said))) => said.push_str(text),
+        ([_, _], Some(Verb::Dial { dial, .. })) => dial.numbers[0].push_str(text),
+        ([_, _, _], Some(Verb::Dial { dial, .. })) => {
+            if let Some(number) = dial.numbers.last_mut() {
+                number.push_str(text);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -163,6 +213,8 @@ fn attribute(element: &BytesStart<'_>, name: &str) -> Result<Option<String>> {
     Ok(Some(value.into_owned()))
 }
 
+/// Source: Twilio documentation, "TwiML Voice: \<Dial\>", `timeout`.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Name and value together stay under this. Source: "TwiML Voice: \<Stream\>", custom parameters.
 const MAX_PARAMETER: usize = 500;
 
@@ -177,7 +229,7 @@ mod tests {
             <Response><!-- hello --><Say voice="x">A &amp; B</Say><Connect action="/next">
             <Stream name="agent" url="wss://voice.example.com/media" statusCallback="/status">
             <Parameter name="token" value="a&lt;b&quot;"/></Stream></Connect>
-            <Pause length="2"/><Redirect>/more?a=1&amp;b=2</Redirect><Dial>x</Dial><Hangup/></Response>"#,
+            <Pause length="2"/><Redirect>/more?a=1&amp;b=2</Redirect><Play>x</Play><Hangup/></Response>"#,
         )
         .expect("valid");
         assert_eq!(
@@ -196,10 +248,40 @@ mod tests {
                 },
                 Verb::Pause(Duration::from_secs(2)),
                 Verb::Redirect("/more?a=1&b=2".into()),
-                Verb::Other("Dial".into()),
+                Verb::Other("Play".into()),
                 Verb::Hangup,
             ]
         );
+    }
+
+    #[test]
+    fn whom_to_dial_is_read_with_or_without_an_element_of_its_own() {
+        let dial = |numbers: &[&str], caller_id: Option<&str>, seconds, answer_on_bridge| Dial {
+            numbers: numbers.iter().map(|&number| number.into()).collect(),
+            caller_id: caller_id.map(Into::into),
+            timeout: Duration::from_secs(seconds),
+            answer_on_bridge,
+        };
+        for (text, read) in [
+            (
+                "<Dial> +1555&#48;123 </Dial>",
+                dial(&["+15550123"], None, 30, false),
+            ),
+            (
+                r#"<Dial callerId="+15550100" timeout="20" answerOnBridge="true">
+                   <Number>+15550123</Number> <Number> +15550124</Number></Dial>"#,
+                dial(&["+15550123", "+15550124"], Some("+15550100"), 20, true),
+            ),
+        ] {
+            let verbs = parse(&format!("<Response>{text}</Response>")).expect(text);
+            assert_eq!(
+                verbs,
+                [Verb::Dial {
+                    action: None,
+                    dial: read
+                }]
+            );
+        }
     }
 
     #[test]
@@ -214,6 +296,10 @@ mod tests {
             "<Response><Connect><Stream/></Connect></Response>",
             "<Response><Connect><Stream url='wss://a/'/><Stream url='wss://a/'/></Connect></Response>",
             "<Response/><Response/>",
+            "<Response><Dial/></Response>",
+            "<Response><Dial><Number/></Dial></Response>",
+            "<Response><Dial><Sip>sip:x</Sip></Dial></Response>",
+            "<Response><Dial timeout='soon'>1</Dial></Response>",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }

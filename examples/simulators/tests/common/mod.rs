@@ -353,3 +353,35 @@ impl Client {
 
 /// Longer than anything in the tests takes.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Posts a form with basic authentication; status, and body as JSON.
+pub(crate) async fn http_post(
+    url: &str,
+    (user, password): (&str, &str),
+    form: &[(&str, &str)],
+) -> (u16, Value) {
+    let rest = url.strip_prefix("http://").expect("a plain URL");
+    let (host, path) = rest.split_at(rest.find('/').expect("a path"));
+    let body = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(form)
+        .finish();
+    let credentials = BASE64_STANDARD.encode(format!("{user}:{password}"));
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAuthorization: Basic {credentials}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut socket = TcpStream::connect(host).await.expect("it listens");
+    socket
+        .write_all(request.as_bytes())
+        .await
+        .expect("writable");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.expect("readable");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let status = head.split(' ').nth(1).expect("a status");
+    (
+        status.parse().expect("a number"),
+        serde_json::from_str(body).expect("JSON"),
+    )
+}

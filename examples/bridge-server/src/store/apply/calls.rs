@@ -5,7 +5,7 @@ use sqlx::Row;
 
 use super::Work;
 use crate::{
-    record::{CallAnalytics, Record},
+    record::{CallAnalytics, Record, is_orderly},
     store::{CallStatus, StoreError, names::Named, words::clean},
     time::UnixMs,
 };
@@ -265,11 +265,6 @@ impl Work<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether somebody has ended the call on purpose, by the words of `End`.
-fn is_orderly(reason: &str) -> bool {
-    matches!(reason, "stopped" | "hung_up" | "status_callback") || reason.starts_with("transfer")
 }
 
 /// Through the `Any` driver the absence of a double and a double have different types on PostgreSQL, and a prepared

@@ -56,10 +56,11 @@ impl Journal {
         };
         let applied = store.applied(&node).await?;
         let durable = segments.iter().map(|segment| segment.last).max();
+        let before = durable.unwrap_or(0).max(applied);
         let shared = Arc::new(Shared {
             node,
             state: Mutex::new(State {
-                next: durable.unwrap_or(0).max(applied) + 1,
+                next: before + 1,
                 pending: VecDeque::new(),
                 pending_bytes: 0,
                 segments,
@@ -85,6 +86,7 @@ impl Journal {
             Arc::clone(&shared),
             store,
             directory.to_owned(),
+            before,
         ));
         let writer = Writer {
             shared: Arc::clone(&shared),

@@ -57,6 +57,14 @@ async fn a_new_database_gets_its_tables_and_an_old_one_keeps_them() {
 }
 
 #[tokio::test]
+async fn a_database_in_memory_is_refused() {
+    for url in ["sqlite::memory:", "sqlite://x?mode=memory"] {
+        let error = Store::open(url).await.unwrap_err();
+        assert!(error.to_string().contains("name a file"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_call_is_told_as_it_went() {
     for (database, store) in stores().await {
         let Record::Turn(said) = turn("t2", "c", "Hello\0 Zoë", NOON + 2000) else {

@@ -23,8 +23,9 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// Ends when the journal is closed and the database has all.
-pub(super) async fn run(shared: Arc<Shared>, store: Store, directory: PathBuf) {
+/// Ends when the journal is closed and the database has all. `before` is the last record of the server that was on the
+/// journal before this one.
+pub(super) async fn run(shared: Arc<Shared>, store: Store, directory: PathBuf, before: u64) {
     let mut applier = Applier {
         store,
         directory,
@@ -34,7 +35,6 @@ pub(super) async fn run(shared: Arc<Shared>, store: Store, directory: PathBuf) {
         is_away: false,
         shared,
     };
-    let before = applier.shared.lock().next - 1;
     let mut has_ended_lost_calls = false;
     loop {
         if !has_ended_lost_calls && applier.shared.lock().applied >= before {

@@ -54,9 +54,14 @@ impl Store {
     /// tables up to date. A SQLite file is made if there is none.
     ///
     /// # Errors
-    /// When it cannot be reached, or holds tables of a later version.
+    /// When it cannot be reached, holds tables of a later version, or is SQLite in memory.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         install_default_drivers();
+        if url.contains(":memory:") || url.contains("mode=memory") {
+            // Each connection of the pool would have a database of its own.
+            let reason = "a database in memory keeps nothing; name a file";
+            return Err(sqlx::Error::Configuration(reason.into()).into());
+        }
         let (backend, url) = if url.starts_with("sqlite:") {
             (Backend::Sqlite, with_create(url))
         } else {
@@ -185,7 +190,6 @@ fn with_create(url: &str) -> String {
     match url.split_once('?') {
         Some((_, query)) if query.contains("mode=") => url.to_owned(),
         Some(_) => format!("{url}&mode=rwc"),
-        None if url.ends_with(":memory:") => url.to_owned(),
         None => format!("{url}?mode=rwc"),
     }
 }

@@ -6,7 +6,7 @@
 //! | metric | kind | labels |
 //! |---|---|---|
 //! | `trunkline_calls_active` | gauge | |
-//! | `trunkline_calls_total` | counter | `outcome`: see [`Outcome`] |
+//! | `trunkline_calls_total` | counter | `outcome`: `completed`, `failed`, `refused` |
 //! | `trunkline_response_latency_seconds` | histogram | |
 //! | `trunkline_barge_ins_total` | counter | |
 //! | `trunkline_model_reconnects_total` | counter | |

@@ -27,7 +27,7 @@ use utoipa::ToSchema;
 use super::problem::NoError;
 use crate::store::Store;
 
-/// What [`health`](Health::route) looks at.
+/// What [`Health`] looks at.
 pub struct Readiness {
     /// Asked for an answer each time.
     pub store: Store,

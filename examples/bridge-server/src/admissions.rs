@@ -46,7 +46,8 @@ pub(crate) enum Answer {
 }
 
 impl Admissions {
-    /// The TwiML for `call_sid`: what `decide` gives the first time, and the same ever after.
+    /// The TwiML for `call_sid`: what `decide` gives the first time, and the same ever after. It gets the
+    /// number of [`announced`](Self::announced) streams.
     ///
     /// `None` if too many calls wait for their streams.
     ///
@@ -56,7 +57,7 @@ impl Admissions {
         &self,
         call_sid: &str,
         now: Instant,
-        decide: impl FnOnce() -> Answer,
+        decide: impl FnOnce(usize) -> Answer,
     ) -> anyhow::Result<Option<String>> {
         let mut by_sid = self.lock();
         if let Some(entry) = by_sid.get(call_sid)
@@ -70,7 +71,8 @@ impl Admissions {
                 return Ok(None);
             }
         }
-        let (twiml, pass) = match decide() {
+        let announced = by_sid.values().filter(|entry| entry.is_announced(now));
+        let (twiml, pass) = match decide(announced.count()) {
             Answer::Admit { admission, twiml } => {
                 // 128 bits.
                 let mut bits = [0; 16];
@@ -116,6 +118,15 @@ impl Admissions {
         Some(Arc::clone(&pass.admission))
     }
 
+    /// How many streams were announced a moment ago and have not come yet.
+    pub(crate) fn announced(&self, now: Instant) -> usize {
+        let by_sid = self.lock();
+        by_sid
+            .values()
+            .filter(|entry| entry.is_announced(now))
+            .count()
+    }
+
     /// What Twilio is to do when the stream of `call_sid` has ended.
     pub(crate) fn set_farewell(&self, call_sid: &str, farewell: Farewell) {
         if let Some(entry) = self.lock().get_mut(call_sid) {
@@ -150,6 +161,12 @@ impl Admissions {
 }
 
 impl Entry {
+    /// Its stream is most likely on its way.
+    fn is_announced(&self, now: Instant) -> bool {
+        let pass = self.pass.as_ref();
+        pass.is_some_and(|pass| !pass.is_used) && now.duration_since(self.at) < STREAM_PATIENCE
+    }
+
     /// Its stream may still come, or is under way.
     fn is_needed(&self, now: Instant) -> bool {
         self.pass.as_ref().is_some_and(|pass| {
@@ -161,6 +178,8 @@ impl Entry {
 
 /// Twilio opens the stream within a second or two of the webhook's answer.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(60);
+/// By then it has done so, or the caller is gone.
+const STREAM_PATIENCE: Duration = Duration::from_secs(5);
 /// Twilio tries a webhook again within seconds; the longest call is four hours.
 const REMEMBERED: Duration = Duration::from_secs(5 * 3_600);
 /// Bounds memory: some 800 bytes each, and an agent that calls share.
@@ -203,7 +222,7 @@ mod tests {
 
     /// The token that the call is given.
     fn issue(admissions: &Admissions, call_sid: &str, now: Instant) -> Option<String> {
-        let answer = || Answer::Admit {
+        let answer = |_| Answer::Admit {
             admission: admission(call_sid),
             twiml: Box::new(str::to_owned),
         };
@@ -244,7 +263,7 @@ mod tests {
             assert_eq!(issue(&admissions, "CA1", at).unwrap(), first);
             assert!(admissions.redeem("CA1", &first, at).is_none());
         }
-        let refused = || Answer::Refuse {
+        let refused = |_| Answer::Refuse {
             twiml: "no".to_owned(),
         };
         assert_eq!(
@@ -271,6 +290,18 @@ mod tests {
         assert_eq!(issue(&admissions, "and another", now), None);
         let late = now + TOKEN_LIFETIME;
         assert!(issue(&admissions, "and another", late).is_some());
+    }
+
+    #[test]
+    fn a_stream_is_announced_until_it_comes_or_some_seconds_have_passed() {
+        let admissions = Admissions::default();
+        let now = Instant::now();
+        let token = issue(&admissions, "CA1", now).unwrap();
+        issue(&admissions, "CA2", now);
+        assert_eq!(admissions.announced(now), 2);
+        assert!(admissions.redeem("CA1", &token, now).is_some());
+        assert_eq!(admissions.announced(now), 1);
+        assert_eq!(admissions.announced(now + STREAM_PATIENCE), 0);
     }
 
     #[test]

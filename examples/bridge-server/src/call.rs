@@ -346,7 +346,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
                 continue;
             };
             match output {
-                Output::ToTwilio(text) => self.send_twilio(text)?,
+                Output::ToTwilio(text) => {
+                    // One voice at a time: what the caller may not stop, the model's answer does.
+                    self.interrupt_greeting()?;
+                    self.send_twilio(text)?;
+                }
                 Output::ToOpenAi(text) => {
                     if let Model::Open(peer) = &mut self.model {
                         peer.send(text).map_err(|gone| match gone {

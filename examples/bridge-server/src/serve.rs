@@ -1,6 +1,9 @@
 //! The server's life, from its options to the last call's end.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::bail;
 use axum::Router;
@@ -118,7 +121,7 @@ async fn serve(server: Server, mut signals: Signals) -> anyhow::Result<()> {
         .write("draining", json!({ "calls": app.calls.len() }));
     // Webhooks and health checks are still answered meanwhile: with "busy" and 503.
     tokio::select! {
-        () = all_calls_over(&app) => {}
+        () = drained(&app) => {}
         () = sleep(app.config.drain) => {}
         () = signals.next() => {}
     }
@@ -159,6 +162,15 @@ fn refuse(socket: TcpStream) {
     let _ = socket.try_write(
         b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
     );
+}
+
+/// No call is under way, and none that was answered is still to bring its stream.
+async fn drained(app: &App) {
+    while app.capacity.available_permits() < app.config.max_calls
+        || app.admissions.announced(Instant::now()) > 0
+    {
+        sleep(Duration::from_millis(10)).await;
+    }
 }
 
 async fn all_calls_over(app: &App) {

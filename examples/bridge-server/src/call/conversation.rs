@@ -197,12 +197,13 @@ impl Conversation {
     }
 
     /// Whether something that the agent says is still being heard.
-    pub(super) fn is_being_heard(&self) -> bool {
-        let mut agents = self.items.iter().filter_map(|item| match &item.content {
-            Content::Agent(agent) => Some(agent),
-            _ => None,
+    pub(super) fn is_being_heard(&mut self, line: Line) -> bool {
+        let mut is_heard = false;
+        // What is whole and has no sound never will be.
+        self.each_on_line(line, |_, agent, _, of| {
+            is_heard |= agent.heard.is_none() && !(agent.is_whole && of == 0);
         });
-        agents.any(|agent| agent.heard.is_none())
+        is_heard
     }
 
     /// A response has ended: its words are all there.

@@ -18,7 +18,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     /// Leaves both peers with a proper goodbye and writes down how the call went.
     pub(super) async fn finish(mut self, end: End) {
         let now = self.now();
-        let (reason, fields) = end.describe();
         if end.is_models_fault() {
             self.give_up();
         }
@@ -52,6 +51,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         };
         tokio::join!(self.twilio.close(code, text), model, standby);
         self.stop_tools().await;
+        let end = match end {
+            End::Stopped if self.is_handed_over() => End::Transferred,
+            end => end,
+        };
+        let (reason, fields) = end.describe();
         self.conversation.end(self.line, UnixMs::now());
         self.write_turns();
         self.record_end(&end).await;

@@ -74,9 +74,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
                 name,
                 arguments,
             } => {
-                self.session.answers();
                 self.session.owes = true;
-                self.session.calls_tool = true;
+                // What the bridge was told to ask for since the first call is not this response.
+                if !std::mem::replace(&mut self.session.calls_tool, true) {
+                    self.session.answers();
+                }
                 self.run_tool(call_id, name, arguments);
             }
             Event::ItemHeard { item_id, audio_end } => {
@@ -147,9 +149,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     }
 
     fn stopped(&self) -> End {
-        match &self.leaving {
-            Some(leaving) if leaving.is_handed_over => End::Transferred,
-            _ => End::Stopped,
+        match self.is_handed_over() {
+            true => End::Transferred,
+            false => End::Stopped,
         }
     }
 
@@ -177,9 +179,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     }
 
     fn response_done(&mut self, status: ResponseStatus, reason: &str) -> Result<(), End> {
-        self.session.answers();
         self.conversation.finish_response();
         let calls_tool = std::mem::take(&mut self.session.calls_tool);
+        if !calls_tool {
+            self.session.answers();
+        }
         match status {
             ResponseStatus::Completed | ResponseStatus::Incomplete => {
                 self.session.tries = 0;
@@ -190,6 +194,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             ResponseStatus::Failed if FINAL_FAILURES.contains(&reason) => {
                 Err(End::ModelError(reason.to_owned()))
             }
+            // The bridge asks once the functions are answered.
+            ResponseStatus::Failed if calls_tool => Ok(()),
             ResponseStatus::Failed => {
                 self.ask_again();
                 Ok(())

@@ -31,8 +31,8 @@ impl Patience {
 
     /// How old it may become at most, if no turn ends.
     pub(crate) fn rotate_by(&self, session_length: Duration) -> Duration {
-        self.rotate_by_ms
-            .map_or(session_length.mul_f64(URGENT), Duration::from_millis)
+        let urgent = session_length.mul_f64(URGENT).min(LATEST);
+        self.rotate_by_ms.map_or(urgent, Duration::from_millis)
     }
 
     /// How long to wait before the `number`-th try, counted from 1: exponential backoff with full jitter, so that the
@@ -57,6 +57,8 @@ impl Patience {
     }
 }
 
+/// A minute before the model ends the session itself.
+const LATEST: Duration = Duration::from_secs(59 * 60);
 /// Of the length after which a session is replaced at a turn's edge, the share after which that is not waited for any
 /// longer: 59 minutes of 55.
 const URGENT: f64 = 59.0 / 55.0;

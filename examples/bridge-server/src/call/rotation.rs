@@ -65,7 +65,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     }
 
     fn change_over(&mut self) -> Result<(), End> {
-        self.log("model_rotated", json!({ "is_at_edge": self.is_at_edge() }));
+        let is_at_edge = self.is_at_edge();
+        self.log("model_rotated", json!({ "is_at_edge": is_at_edge }));
         let next = std::mem::replace(&mut self.standby, Model::Absent);
         self.model.leave();
         self.leave_session()?;
@@ -74,8 +75,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         self.open_session()
     }
 
-    fn is_at_edge(&self) -> bool {
-        !self.conversation.is_being_heard()
+    fn is_at_edge(&mut self) -> bool {
+        let line = self.playback();
+        !self.conversation.is_being_heard(line)
             && self.session.speech_started.is_none()
             && !self.session.owes
             && self.running.count() == 0

@@ -47,8 +47,8 @@ pub(super) struct Leaving {
     call: Called,
     /// Whom the caller is to be handed over to.
     to: Option<String>,
-    /// Twilio has taken the caller.
-    pub(super) is_handed_over: bool,
+    /// It has been done and written down.
+    is_done: bool,
 }
 
 impl Running {
@@ -116,15 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             }
             Finished::Tool(called, Outcome::HangUp) => self.leave(called, None),
             Finished::Tool(called, Outcome::Transfer { to }) => self.leave(called, Some(to)),
-            Finished::HandedOver(Ok(())) => {
-                if let Some(leaving) = &mut self.leaving {
-                    leaving.is_handed_over = true;
-                    // Twilio ends the stream.
-                    let done = json!({ "transferred": true }).to_string();
-                    let record = leaving.call.record(&done, false);
-                    self.record_tool(record);
-                }
-            }
+            Finished::HandedOver(Ok(())) => self.handed_over(),
             Finished::HandedOver(Err(error)) => {
                 if let Some(leaving) = self.leaving.take() {
                     let output = json!({ "error": error }).to_string();
@@ -146,13 +138,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
             }
             return Ok(());
         }
-        let (Some(leaving), Some(admission)) = (&self.leaving, self.admission.clone()) else {
+        let (Some(leaving), Some(admission)) = (&mut self.leaving, self.admission.clone()) else {
             return Ok(());
         };
         let Some(to) = leaving.to.clone() else {
-            let record = leaving
-                .call
-                .record(&json!({ "hung_up": true }).to_string(), false);
+            leaving.is_done = true;
+            let record = leaving.call.record(HUNG_UP, false);
             self.record_tool(record);
             return Err(End::HungUp);
         };
@@ -170,10 +161,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     pub(super) async fn stop_tools(&mut self) {
         self.running.tasks.abort_all();
         while let Some(finished) = self.running.tasks.join_next().await {
-            if let Ok(Finished::Tool(called, Outcome::Answer { output, failed })) = finished {
-                self.record_tool(called.record(&output, failed));
+            match finished {
+                Ok(Finished::Tool(called, Outcome::Answer { output, failed })) => {
+                    self.record_tool(called.record(&output, failed));
+                }
+                Ok(Finished::Tool(called, _)) => self.record_tool(called.record(GONE, true)),
+                // The stream's end may come before Twilio's answer.
+                Ok(Finished::HandedOver(Ok(()))) => self.handed_over(),
+                _ => {}
             }
         }
+        if let Some(leaving) = &self.leaving
+            && !leaving.is_done
+        {
+            self.record_tool(leaving.call.record(GONE, true));
+        }
+    }
+
+    /// Twilio has taken the caller, and ends the stream.
+    fn handed_over(&mut self) {
+        if let Some(leaving) = &mut self.leaving {
+            leaving.is_done = true;
+            let record = leaving.call.record(TRANSFERRED, false);
+            self.record_tool(record);
+        }
+    }
+
+    /// Whether the caller was handed over to somebody else.
+    pub(super) fn is_handed_over(&self) -> bool {
+        let leaving = self.leaving.as_ref();
+        leaving.is_some_and(|leaving| leaving.is_done && leaving.to.is_some())
     }
 
     fn leave(&mut self, call: Called, to: Option<String>) {
@@ -187,7 +204,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
                 self.leaving = Some(Leaving {
                     call,
                     to,
-                    is_handed_over: false,
+                    is_done: false,
                 });
             }
             Err(error) => {
@@ -272,6 +289,10 @@ fn failed(why: &str) -> Outcome {
 
 /// Name of the mark behind the last audio before the call ends.
 pub(super) const LAST_WORDS: &str = "last-words";
+const HUNG_UP: &str = r#"{"hung_up":true}"#;
+const TRANSFERRED: &str = r#"{"transferred":true}"#;
+/// What becomes of a function that was to end the call, when the call has ended without it.
+const GONE: &str = r#"{"error":"the caller was gone before"}"#;
 /// As many as the bridge remembers.
 const MAX_RUNNING: usize = 16;
 /// How long the other side's telephone rings.

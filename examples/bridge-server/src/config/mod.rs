@@ -24,7 +24,9 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// Scheme and host without a slash at the end.
     pub(crate) public_url: String,
-    /// The same as Twilio dials it for a stream.
+    /// The same of this node alone.
+    pub(crate) node_url: String,
+    /// That as Twilio dials it for a stream.
     pub(crate) stream_url: String,
     pub(crate) twilio_account_sid: String,
     /// `None` accepts unsigned requests.
@@ -91,13 +93,23 @@ impl Config {
         let host: Option<IpAddr> = problems.parse("HOST", &options.host, "an IP address");
         let port: Option<u16> = problems.parse("PORT", &options.port, "a port from 0 to 65535");
         let public_url = options.public_base_url.trim_end_matches('/').to_owned();
-        let public_host = public_url.strip_prefix("https://").unwrap_or_default();
+        let public_host = base_host(&public_url);
         problems.check(
-            !public_host.is_empty() && !public_host.contains(['?', '#', ' ', '@']),
+            public_host.is_some(),
             "PUBLIC_BASE_URL",
             "must be https://host, with a path before /twilio at most",
         );
-        let stream_url = format!("wss://{public_host}{STREAMS_PATH}");
+        let node_url = match options.node_base_url.trim_end_matches('/') {
+            "" => public_url.clone(),
+            url => url.to_owned(),
+        };
+        let node_host = base_host(&node_url);
+        problems.check(
+            public_host.is_none() || node_host.is_some(),
+            "NODE_BASE_URL",
+            "must be https://host, with a path before /twilio at most",
+        );
+        let stream_url = format!("wss://{}{STREAMS_PATH}", node_host.unwrap_or_default());
 
         let twilio_auth_token = secret("TWILIO_AUTH_TOKEN");
         problems.check(
@@ -234,6 +246,7 @@ impl Config {
             Some(Self {
                 listen: SocketAddr::new(host?, port?),
                 public_url,
+                node_url,
                 stream_url,
                 twilio_account_sid: options.twilio_account_sid,
                 twilio_auth_token,
@@ -322,6 +335,12 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// What stands behind `https://` in a base URL that webhooks can be found below.
+fn base_host(url: &str) -> Option<&str> {
+    url.strip_prefix("https://")
+        .filter(|host| !host.is_empty() && !host.contains(['?', '#', ' ', '@']))
+}
 
 fn is_url(text: &str, schemes: &[&str]) -> bool {
     text.split_once("://")

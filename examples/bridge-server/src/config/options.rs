@@ -32,6 +32,14 @@ pub(crate) struct Options {
         hide_default_value = true
     )]
     pub(super) public_base_url: String,
+    /// How Twilio reaches this very server, where several share PUBLIC_BASE_URL behind a balancer: streams go there
+    #[arg(
+        long,
+        env = "NODE_BASE_URL",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(super) node_base_url: String,
     /// Accept requests without Twilio's signature when TWILIO_AUTH_TOKEN is not set
     #[arg(long)]
     pub(super) insecure: bool,

@@ -149,6 +149,19 @@ fn urls_are_built_from_the_settings() {
 }
 
 #[test]
+fn streams_go_to_the_very_node_where_there_are_several() {
+    let node = ["--node-base-url", "https://node1.example.com/"];
+    let several = config(&node, SECRETS).unwrap();
+    assert_eq!(several.public_url, "https://voice.example.com");
+    assert_eq!(several.node_url, "https://node1.example.com");
+    assert_eq!(several.stream_url, "wss://node1.example.com/streams");
+    let message = config(&["--node-base-url", "node1"], SECRETS)
+        .err()
+        .unwrap();
+    assert!(message.contains("NODE_BASE_URL"), "{message}");
+}
+
+#[test]
 fn interruptions_are_confirmed_as_told() {
     let parsed = |text: &str| config(&["--barge-in", text], SECRETS).map(|config| config.barge_in);
     assert_eq!(parsed("never"), Ok(BargeIn::Never));

@@ -52,8 +52,8 @@ pub(super) async fn signed_webhook(app: &App, request: Request) -> Result<Webhoo
     let form = signature::parameters(&body);
     // Whatever host the request names, Twilio has signed the URL it was configured with.
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let url = format!("{}{path}", app.config.public_url);
-    if !is_signed(app, &parts.headers, &[&url], &form) {
+    let urls = [&app.config.public_url, &app.config.node_url].map(|url| format!("{url}{path}"));
+    if !is_signed(app, &parts.headers, &[&urls[0], &urls[1]], &form) {
         app.log
             .write("bad_signature", json!({ "path": parts.uri.path() }));
         return Err(StatusCode::FORBIDDEN);

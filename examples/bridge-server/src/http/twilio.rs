@@ -34,8 +34,8 @@ pub(super) async fn incoming_call(State(app): State<Arc<App>>, request: Request)
     };
     let answered = app
         .admissions
-        .answer(call_sid, std::time::Instant::now(), || {
-            decide(&app, call_sid, &webhook)
+        .answer(call_sid, std::time::Instant::now(), |announced| {
+            decide(&app, call_sid, &webhook, announced)
         });
     match answered {
         Ok(Some(document)) => xml(document),
@@ -49,7 +49,7 @@ pub(super) async fn incoming_call(State(app): State<Arc<App>>, request: Request)
 }
 
 /// Who answers, or why nobody does; written down either way.
-fn decide(app: &Arc<App>, call_sid: &str, webhook: &Webhook) -> Answer {
+fn decide(app: &Arc<App>, call_sid: &str, webhook: &Webhook, announced: usize) -> Answer {
     // Of a call that the account has placed, the number that called is ours.
     let is_outbound = webhook
         .field("Direction")
@@ -81,7 +81,7 @@ fn decide(app: &Arc<App>, call_sid: &str, webhook: &Webhook) -> Answer {
     if *app.phase.borrow() != Phase::Running {
         return refuse("draining", busy());
     }
-    if app.capacity.available_permits() == 0 {
+    if app.capacity.available_permits() <= announced {
         return refuse("busy", busy());
     }
     let agent = match app.directory.lookup(&called) {
@@ -113,13 +113,13 @@ fn decide(app: &Arc<App>, call_sid: &str, webhook: &Webhook) -> Answer {
         called,
         agent,
     };
-    let (public_url, stream_url) = (app.config.public_url.clone(), app.config.stream_url.clone());
+    let (node_url, stream_url) = (app.config.node_url.clone(), app.config.stream_url.clone());
     Answer::Admit {
         admission,
         twiml: Box::new(move |token| {
             document(&format!(
                 r#"<Connect action="{}/twilio/stream-ended"><Stream url="{}"><Parameter name="token" value="{token}"/></Stream></Connect>"#,
-                escape(&public_url),
+                escape(&node_url),
                 escape(&stream_url),
             ))
         }),

@@ -46,15 +46,17 @@ pub fn run() -> anyhow::Result<()> {
     let config = Config::new(Options::parse(), |name| std::env::var(name).ok())?;
     let log = Arc::new(Log::open(config.log.as_deref(), config.log_format)?);
     library_log::install(Arc::clone(&log));
-    let served = tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()?
-        .block_on(async {
-            // Before anybody can know that the server is there: until then a signal would end it on the spot.
-            let signals = Signals::new()?;
-            let server = Server::open(config, Arc::clone(&log)).await?;
-            serve(server, signals).await
-        });
+        .build()?;
+    let served = runtime.block_on(async {
+        // Before anybody can know that the server is there: until then a signal would end it on the spot.
+        let signals = Signals::new()?;
+        let server = Server::open(config, Arc::clone(&log)).await?;
+        serve(server, signals).await
+    });
+    // Dropped, it would wait for threads that wait for a disk, however long.
+    runtime.shutdown_timeout(Duration::from_secs(1));
     log.close();
     served
 }

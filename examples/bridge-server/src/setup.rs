@@ -8,7 +8,7 @@ use rustls::ClientConfig;
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinHandle,
-    time::{interval, sleep},
+    time::{interval, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -116,11 +116,13 @@ impl Server {
             task.abort();
         }
         let app = Arc::clone(&self.app);
-        let closed = tokio::task::spawn_blocking(move || app.recordings.close()).await;
+        // What a disk that hangs leaves unfinished is found by the next server.
+        let closing = tokio::task::spawn_blocking(move || app.recordings.close());
+        let closed = timeout(RECORDINGS_TIMEOUT, closing).await;
         let lost = self.writer.close(WRITE_TIMEOUT).await;
         self.app.log.write(
             "written",
-            serde_json::json!({ "recordings_closed": closed.is_ok(), "records_lost": lost }),
+            serde_json::json!({ "recordings_closed": matches!(closed, Ok(Ok(()))), "records_lost": lost }),
         );
     }
 }
@@ -266,6 +268,8 @@ async fn purge_recordings(app: Arc<App>, store: Store) {
 
 /// Between two looks at a database that does not answer.
 const RETRY: Duration = Duration::from_secs(1);
+/// For the disk to take what is left of the recordings.
+const RECORDINGS_TIMEOUT: Duration = Duration::from_secs(10);
 /// For the database to take the last records; the journal has them in any case.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Of the status stream at a time.

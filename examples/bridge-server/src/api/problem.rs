@@ -13,7 +13,7 @@ use axum::{
 };
 use futures_util::FutureExt;
 use serde::Serialize;
-use tokio::time::timeout;
+use tokio::{sync::Semaphore, time::timeout};
 use utoipa::ToSchema;
 
 use crate::store::StoreError;
@@ -197,7 +197,12 @@ impl From<StoreError> for Problem {
 pub(crate) async fn database<T>(
     query: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, Problem> {
-    match timeout(DATABASE_TIMEOUT, query).await {
+    let in_turn = async {
+        // Never closed. The other connections are for calls, the journal and the feed.
+        let _permit = QUERIES.acquire().await;
+        query.await
+    };
+    match timeout(DATABASE_TIMEOUT, in_turn).await {
         Ok(answer) => Ok(answer?),
         Err(_) => {
             tracing::warn!("the database does not answer in time");
@@ -250,6 +255,8 @@ pub(crate) async fn no_such_path() -> Problem {
 
 /// Of every error's body. Source: RFC 9457 §3.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+/// Queries of the API at a time: half of the store's connections.
+static QUERIES: Semaphore = Semaphore::const_new(4);
 /// For one query: longer than any takes that has an index.
 pub(crate) const DATABASE_TIMEOUT: Duration = Duration::from_secs(5);
 /// When to try again if the database is away, in seconds.

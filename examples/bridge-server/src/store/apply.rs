@@ -77,10 +77,12 @@ impl Store {
     pub async fn end_lost_calls(&self, node: &str) -> Result<u64, StoreError> {
         within(async {
             let mut work = Work::begin(self, node).await?;
-            let lost = sqlx::query("SELECT id FROM calls WHERE node = $1 AND progress IN (1, 2)")
-                .bind(node)
-                .fetch_all(&mut *work.tx)
-                .await?;
+            let lost = sqlx::query(
+                "SELECT id FROM calls WHERE node = $1 AND progress IN (1, 2) AND progress < 3",
+            )
+            .bind(node)
+            .fetch_all(&mut *work.tx)
+            .await?;
             let count = work.end_without_record(lost).await?;
             work.commit(self).await?;
             Ok(count)

@@ -115,7 +115,7 @@ impl Store {
     pub async fn recordings_before(&self, before: UnixMs) -> Result<Vec<Recording>, StoreError> {
         within(async {
             let sql = format!(
-                "SELECT {RECORDING} FROM recordings WHERE started_ms < $1 AND progress < $2 \
+                "SELECT {RECORDING} FROM recordings WHERE started_ms < $1 AND progress > 0 AND progress < $2 \
                  ORDER BY started_ms, id LIMIT 1000"
             );
             let rows = sqlx::query(AssertSqlSafe(sql))

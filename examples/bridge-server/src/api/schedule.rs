@@ -164,8 +164,7 @@ pub(crate) async fn price(
     State(state): State<ApiState>,
     Path(id): Path<String>,
 ) -> Result<Json<Price>, Problem> {
-    let prices = database(state.store.prices()).await?;
-    let price = prices.into_iter().find(|price| price.id == id);
+    let price = database(state.store.price(&id)).await?;
     price.map(Json).ok_or_else(|| Problem::not_found("price"))
 }
 

@@ -23,6 +23,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Running {
     tasks: JoinSet<Finished>,
+    /// Functions that have not come to anything yet.
+    called: Vec<Called>,
 }
 
 /// What has run beside the call.
@@ -35,6 +37,7 @@ pub(super) enum Finished {
 }
 
 /// A call of a function.
+#[derive(Clone)]
 pub(super) struct Called {
     id: String,
     name: String,
@@ -52,6 +55,12 @@ pub(super) struct Leaving {
 }
 
 impl Running {
+    fn has_come_to(&mut self, finished: &Finished) {
+        if let Finished::Tool(called, _) = finished {
+            self.called.retain(|it| it.id != called.id);
+        }
+    }
+
     /// How many are under way.
     pub(super) fn count(&self) -> usize {
         self.tasks.len()
@@ -92,6 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
         };
         let app = Arc::clone(&self.app);
         let is_full = self.running.count() >= MAX_RUNNING;
+        self.running.called.push(called.clone());
         self.running.spawn(async move {
             let run = async {
                 match is_full {
@@ -110,6 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     }
 
     pub(super) fn on_finished(&mut self, finished: Finished) -> Result<(), End> {
+        self.running.has_come_to(&finished);
         match finished {
             Finished::Tool(called, Outcome::Answer { output, failed }) => {
                 self.answer_tool(&called, &output, failed);
@@ -161,6 +172,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
     pub(super) async fn stop_tools(&mut self) {
         self.running.tasks.abort_all();
         while let Some(finished) = self.running.tasks.join_next().await {
+            if let Ok(finished) = &finished {
+                self.running.has_come_to(finished);
+            }
             match finished {
                 Ok(Finished::Tool(called, Outcome::Answer { output, failed })) => {
                     self.record_tool(called.record(&output, failed));
@@ -170,6 +184,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Call<S> {
                 Ok(Finished::HandedOver(Ok(()))) => self.handed_over(),
                 _ => {}
             }
+        }
+        // Stopped halfway, it may have been done all the same.
+        for called in std::mem::take(&mut self.running.called) {
+            self.record_tool(called.record(UNKNOWN, true));
         }
         if let Some(leaving) = &self.leaving
             && !leaving.is_done
@@ -291,6 +309,8 @@ fn failed(why: &str) -> Outcome {
 pub(super) const LAST_WORDS: &str = "last-words";
 const HUNG_UP: &str = r#"{"hung_up":true}"#;
 const TRANSFERRED: &str = r#"{"transferred":true}"#;
+/// What is written down of a function that the end of the call has cut off.
+const UNKNOWN: &str = r#"{"error":"the caller was gone; whether it was done is not known"}"#;
 /// What becomes of a function that was to end the call, when the call has ended without it.
 const GONE: &str = r#"{"error":"the caller was gone before"}"#;
 /// As many as the bridge remembers.

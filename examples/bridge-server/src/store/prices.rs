@@ -23,6 +23,20 @@ pub struct PriceSettings {
 }
 
 impl Store {
+    /// The price with this id.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn price(&self, id: &str) -> Result<Option<Price>, StoreError> {
+        within(async {
+            let price = sqlx::query_as(
+                "SELECT id, service, amount_cents, currency, description FROM prices WHERE id = $1",
+            );
+            Ok(price.bind(clean(id)).fetch_optional(&self.pool).await?)
+        })
+        .await
+    }
+
     /// Prices by service, at most 500.
     ///
     /// # Errors
